@@ -1,0 +1,355 @@
+//! What the lock protects: `dirty`, the incremental copy that fills it, and its promotion.
+//!
+//! # The life of a `dirty`
+//!
+//! 1. *Seal*: the first new key after a promotion allocates an empty table and sets `amended` in the word `read`.
+//! 2. *Copy*: each operation that holds the lock moves the cursor over the next [`COPY_STEP`] buckets of `read`: live
+//!    entries go into `dirty` by the hash they keep, DELETED ones become EXPUNGED and are noted in a list. (Go copies the
+//!    whole map at once.) Calls that need the copy to be complete take the lock again and again for one step each.
+//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries, or when it is full, or when it was
+//!    asked for, `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
+//!
+//! No step depends on the number of entries, and none allocates but the seal.
+//!
+//! # Why `dirty` never fills up before the copy is complete
+//!
+//! Let B be the buckets of `read`, and U the value of `len` read after `amended` was set. Afterwards an entry of `read` that was not
+//! copied becomes live only by a store that was on its way; U counts it (invariants 5 and 6 of the module
+//! [`map`](crate::map)). So at most min(U, entries of `read`) entries are copied. Every operation that adds a key adds one and
+//! moves the cursor by `COPY_STEP`: until the cursor is at the end, at most ⌈B / `COPY_STEP`⌉ were added. The capacity chosen in
+//! [`seal`](Core::seal) is the sum, and one more. Hence a full table is always one that can be promoted, and neither growth nor
+//! tombstones ever rehash one under the lock. The size follows what is live: the next table is larger when
+//! the map grew, of the same size under churn, and smaller when much was removed.
+
+use core::ptr;
+
+use crate::entry::{Entry, Node, State};
+use crate::garbage::Chain;
+use crate::map::{Core, Found, Snapshot};
+use crate::readers::Pin;
+use crate::storage::{Index, Pool, Reserved, Storage, Table};
+use crate::sync::{Ordering, fence};
+
+/// Buckets of `read` that one operation under the lock copies.
+const COPY_STEP: usize = 8;
+
+/// What the lock protects.
+pub(crate) struct Dirty<K, V, I> {
+    /// Null when there is no `dirty`.
+    table: *mut Table<I>,
+    /// An empty table for the first `dirty`, of the size that was asked for when the map was made; or null.
+    first: *mut Table<I>,
+    /// The bucket of `read` that is copied next.
+    cursor: usize,
+    /// Operations that had to take the lock since the last promotion, for a key that is not in `read`.
+    pub(crate) misses: usize,
+    /// Promote as soon as the copy is complete.
+    asked: bool,
+    /// The entries of `read` that were expunged since the seal.
+    expunged: Chain<Entry<K, V>>,
+}
+
+/// What an insertion did under the lock.
+pub(crate) enum InsertOutcome<'p, K, V> {
+    /// The key was absent, and is there now.
+    New,
+    /// The entry is there and live: the rest goes without the lock.
+    Found(&'p Entry<K, V>),
+    /// There is no memory; nothing has changed.
+    OutOfMemory,
+}
+
+/// What a removal did under the lock, for a key that has an entry.
+pub(crate) enum Taken<'p, K, V> {
+    /// The entry is in `read`: the rest goes without the lock.
+    Shared(&'p Entry<K, V>),
+    /// The entry was in `dirty` only, and is taken out of it.
+    Own(*mut Entry<K, V>),
+}
+
+/// The tables of a map that was emptied.
+pub(crate) struct Detached<I> {
+    pub(crate) read: *mut Table<I>,
+    pub(crate) dirty: *mut Table<I>,
+}
+
+impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            table: ptr::null_mut(),
+            first: ptr::null_mut(),
+            cursor: 0,
+            misses: 0,
+            asked: false,
+            expunged: Chain::new(),
+        }
+    }
+
+    pub(crate) fn table<'a>(&'a self, storage: &'a impl Pool<Table<I>>) -> Option<&'a Table<I>> {
+        // SAFETY: `dirty` is a table that the holder of the lock alone can reach.
+        (!self.table.is_null()).then(|| unsafe { &*storage.locate(self.table) })
+    }
+
+    /// Has `dirty` promoted when its copy is complete, if there is one.
+    pub(crate) fn ask_if_there(&mut self) {
+        self.asked = !self.table.is_null();
+    }
+
+    fn table_mut<'a>(&'a mut self, storage: &'a impl Pool<Table<I>>) -> Option<&'a mut Table<I>> {
+        // SAFETY: as in `table`.
+        (!self.table.is_null()).then(|| unsafe { &mut *storage.locate(self.table) })
+    }
+}
+
+/// Whether the table leads to this very entry. By the handle, not by the key: what `Eq` says must not decide about
+/// memory.
+pub(crate) fn leads_to<E, I: Index<E>>(table: Option<&Table<I>>, hash: usize, entry: *mut E) -> bool {
+    table.is_some_and(|table| table.index().find(hash, |other| other == entry).is_some())
+}
+
+impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
+    /// The part of an insertion that needs the lock: `node` becomes the value of the key, if the key is absent.
+    ///
+    /// Takes `key` and `memory` exactly when it returns [`InsertOutcome::New`] for a key without an entry.
+    pub(crate) fn insert_locked<'p>(
+        &'p self,
+        dirty: &mut Dirty<K, V, St::Index>,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        key: &mut Option<K>,
+        memory: &mut Option<Reserved<'_, Entry<K, V>, St>>,
+        node: *mut Node<V>,
+    ) -> InsertOutcome<'p, K, V>
+    where
+        K: Eq,
+    {
+        let read = self.snapshot(pin);
+        let eq = |other: &K| key.as_ref() == Some(other);
+        let in_read = read.table.and_then(|table| self.probe(table, hash, eq));
+        let in_dirty = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, eq));
+        // No user code from here on.
+        dirty.misses += usize::from(in_read.is_none() && in_dirty.is_some());
+        if let Some(handle) = in_dirty {
+            // SAFETY: from `dirty`, under the lock and the pin.
+            return self.revive_locked(unsafe { self.entry(handle) }, node);
+        }
+        if let Some(handle) = in_read {
+            // SAFETY: from `read`, under the pin.
+            let entry = unsafe { self.entry(handle) };
+            if !read.amended {
+                return self.revive_locked(entry, node);
+            }
+            // The entry is not in `dirty`: if it is DELETED, the key gets a new one there.
+            match self.expunge(dirty, handle, entry) {
+                State::Live(_) => return InsertOutcome::Found(entry),
+                State::Deleted | State::Expunged => {}
+            }
+        }
+        if memory.is_none() || !self.make_room(dirty, read) {
+            return InsertOutcome::OutOfMemory;
+        }
+        let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::OutOfMemory };
+        if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
+            let entry = memory.fill(Entry::new(hash, key, node)).publish();
+            self.len.fetch_add(1, Ordering::SeqCst);
+            self.add(table, hash, entry);
+        }
+        InsertOutcome::New
+    }
+
+    /// DELETED → live, for an entry that stays in the tables it is in.
+    fn revive_locked<'p>(&'p self, entry: &'p Entry<K, V>, node: *mut Node<V>) -> InsertOutcome<'p, K, V> {
+        self.len.fetch_add(1, Ordering::SeqCst);
+        match entry.revive(node) {
+            Ok(()) => InsertOutcome::New,
+            Err(_) => {
+                self.len.fetch_sub(1, Ordering::SeqCst);
+                InsertOutcome::Found(entry)
+            }
+        }
+    }
+
+    /// DELETED → EXPUNGED, for an entry of `read` that is not in `dirty`. Returns what the entry was.
+    fn expunge(&self, dirty: &mut Dirty<K, V, St::Index>, handle: *mut Entry<K, V>, entry: &Entry<K, V>) -> State<V> {
+        match entry.expunge() {
+            Ok(()) => {
+                // SAFETY: each entry is expunged once, so it is in no list yet.
+                unsafe { dirty.expunged.push(&self.storage, handle) };
+                State::Deleted
+            }
+            Err(state) => state,
+        }
+    }
+
+    fn add(&self, table: &mut Table<St::Index>, hash: usize, entry: *mut Entry<K, V>) {
+        debug_assert!(!table.index().is_full(), "see the module's documentation");
+        // SAFETY: what is in the table is an entry.
+        table.index_mut().insert(hash, entry, |entry| unsafe { (*self.storage.locate(entry)).hash });
+    }
+
+    /// Sees to it that there is a `dirty` with room for one more. `false`: no memory.
+    fn make_room(&self, dirty: &mut Dirty<K, V, St::Index>, read: Snapshot<'_, St::Index>) -> bool {
+        match dirty.table(&self.storage) {
+            Some(table) if !table.index().is_full() => true,
+            // Full, hence completely copied.
+            Some(_) => {
+                self.promote_locked(dirty);
+                self.seal(dirty)
+            }
+            None => {
+                debug_assert!(!read.amended);
+                self.seal(dirty)
+            }
+        }
+    }
+
+    /// Starts a `dirty`. `false`: no memory; nothing has changed then.
+    fn seal(&self, dirty: &mut Dirty<K, V, St::Index>) -> bool {
+        let word = self.read.load(Ordering::SeqCst);
+        // SAFETY: `read` changes under the lock only.
+        let read = unsafe { self.table(word) };
+        // `amended` first: a reader that does not see it must find nothing in `dirty`, and a store that revives without the
+        // lock must either see it, or be counted in the `len` that is read next.
+        self.read.store(word.map_addr(|addr| addr | 1), Ordering::SeqCst);
+        // SeqCst: pairs with the fence in `revive_unlocked`.
+        fence(Ordering::SeqCst);
+        let live = self.len.load(Ordering::SeqCst);
+        let (entries, buckets) = read.map_or((0, 0), |read| (read.index().len(), read.index().buckets()));
+        let capacity = entries.min(live) + buckets.div_ceil(COPY_STEP) + 1;
+        dirty.table = if !dirty.first.is_null() {
+            core::mem::replace(&mut dirty.first, ptr::null_mut())
+        } else if let Some(table) = self.new_table(capacity) {
+            table
+        } else {
+            // Nothing was added to a `dirty` that does not exist.
+            self.read.store(word, Ordering::SeqCst);
+            return false;
+        };
+        true
+    }
+
+    fn new_table(&self, capacity: usize) -> Option<*mut Table<St::Index>> {
+        let memory = Reserved::<Table<St::Index>, St>::new(&self.storage)?;
+        Some(memory.fill(Table::new(self.storage.index(capacity)?)).publish())
+    }
+
+    /// Makes room for `capacity` keys in a new map. `false`: no memory.
+    pub(crate) fn reserve(&mut self, capacity: usize) -> bool {
+        let table = self.new_table(capacity);
+        // SAFETY: access is exclusive.
+        self.dirty.with_mut(|dirty| unsafe { (*dirty).first = table.unwrap_or(ptr::null_mut()) });
+        table.is_some()
+    }
+
+    /// Asks for a promotion, and starts a `dirty` if there is none. `false`: no memory.
+    pub(crate) fn ask(&self, dirty: &mut Dirty<K, V, St::Index>) -> bool {
+        let ready = !dirty.table.is_null() || self.seal(dirty);
+        dirty.asked = ready;
+        ready
+    }
+
+    /// One step of the copy, and the promotion when it is due. Every operation that holds the lock ends with it.
+    pub(crate) fn advance(&self, dirty: &mut Dirty<K, V, St::Index>) {
+        if dirty.table.is_null() {
+            return;
+        }
+        // SAFETY: `read` changes under the lock only.
+        let read = unsafe { self.table(self.read.load(Ordering::SeqCst)) };
+        let buckets = read.map_or(0, |read| read.index().buckets());
+        if let Some(read) = read {
+            let end = buckets.min(dirty.cursor + COPY_STEP);
+            for i in dirty.cursor..end {
+                if let Some(handle) = read.index().bucket(i) {
+                    self.copy(dirty, handle);
+                }
+            }
+            dirty.cursor = end;
+        }
+        let due = dirty.table(&self.storage).is_some_and(|table| dirty.misses >= table.index().len().max(1));
+        if dirty.cursor == buckets && (due || dirty.asked) {
+            self.promote_locked(dirty);
+        }
+    }
+
+    /// Copies one entry of `read`.
+    fn copy(&self, dirty: &mut Dirty<K, V, St::Index>, handle: *mut Entry<K, V>) {
+        // SAFETY: entries of `read` are not freed while it is `read`, which changes under the lock only.
+        let entry = unsafe { self.entry(handle) };
+        match entry.state() {
+            // Expunged by an insertion that was ahead of the cursor.
+            State::Expunged => return,
+            State::Live(_) => {}
+            State::Deleted => match self.expunge(dirty, handle, entry) {
+                // A store that was on its way when `amended` was set got there first.
+                State::Live(_) => {}
+                State::Deleted | State::Expunged => return,
+            },
+        }
+        if let Some(table) = dirty.table_mut(&self.storage) {
+            self.add(table, entry.hash, handle);
+        }
+    }
+
+    /// `dirty`, which is completely copied, becomes `read`.
+    fn promote_locked(&self, dirty: &mut Dirty<K, V, St::Index>) {
+        let Dirty { table, expunged, .. } = core::mem::replace(dirty, Dirty::new());
+        // SAFETY: `dirty` is a table, and was ours until now.
+        let empty = unsafe { (&*self.storage.locate(table)).index().len() == 0 };
+        let (next, unused) = if empty { (ptr::null_mut(), table) } else { (table, ptr::null_mut()) };
+        let old = self.read.swap(next, Ordering::SeqCst).map_addr(|addr| addr & !1);
+        self.promotions.fetch_add(1, Ordering::Relaxed);
+        for table in [old, unused] {
+            if !table.is_null() {
+                // SAFETY: `old` is not `read` any more; `unused` never was, and is nobody's now.
+                unsafe { self.garbage.retire_table(&self.storage, table) };
+            }
+        }
+        // SAFETY: the old table alone led to them, and they are EXPUNGED.
+        unsafe { self.garbage.retire_entries(&self.storage, expunged) };
+    }
+
+    /// Completes and promotes `dirty`, without the lock, for whoever has exclusive access.
+    pub(crate) fn promote_mut(&mut self) {
+        self.dirty.with_mut(|dirty| {
+            // SAFETY: access is exclusive.
+            let dirty = unsafe { &mut *dirty };
+            while !dirty.table.is_null() {
+                dirty.asked = true;
+                self.advance(dirty);
+            }
+        });
+    }
+
+    /// The part of a removal that needs the lock; `None` when the key has no entry.
+    pub(crate) fn take_locked<'p>(
+        &'p self,
+        dirty: &mut Dirty<K, V, St::Index>,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<Taken<'p, K, V>> {
+        let read = self.snapshot(pin);
+        if let Some(Found { entry, .. }) = self.find_in(read, hash, &mut eq) {
+            return Some(Taken::Shared(entry));
+        }
+        let found = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, eq));
+        let Some(handle) = found else {
+            dirty.misses += 1;
+            return None;
+        };
+        if leads_to(read.table, hash, handle) {
+            // SAFETY: from `read`, under the pin. (Only an inconsistent `Eq` comes here.)
+            return Some(Taken::Shared(unsafe { self.entry(handle) }));
+        }
+        dirty.table_mut(&self.storage)?.index_mut().remove(hash, handle);
+        Some(Taken::Own(handle))
+    }
+
+    /// Takes both tables away: the map is empty at once.
+    pub(crate) fn detach(&self, dirty: &mut Dirty<K, V, St::Index>) -> Detached<St::Index> {
+        let read = self.read.swap(ptr::null_mut(), Ordering::SeqCst).map_addr(|addr| addr & !1);
+        // The list of expunged entries goes: all of them are in `read`.
+        let Dirty { table, first, .. } = core::mem::replace(dirty, Dirty::new());
+        Detached { read, dirty: if table.is_null() { first } else { table } }
+    }
+}

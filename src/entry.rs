@@ -1,0 +1,155 @@
+//! One entry: a key, and a slot with the state of its value. Every transition of the slot is in this file.
+//!
+//! An entry is shared by the tables `read` and `dirty`, so that a store through either is seen through both. Its slot
+//! is one atomic word:
+//!
+//! ```text
+//!            replace                   expunge
+//!            ┌─────┐                 (under the lock)
+//!            │     ▼      delete
+//!  new ───▶  live(node) ─────────▶ DELETED ─────────▶ EXPUNGED
+//!                │    ◀─────────      │                  ▲
+//!                │       revive       │       kill       │
+//!                └────────────────────┴──────────────────┘
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. EXPUNGED is for good: an entry in this state is not in `dirty`, takes no value any more, and whoever meets it
+//!    looks for the key elsewhere. (Go revives expunged entries. With this rule all that a copy expunged is freed
+//!    as one list when `dirty` is promoted, and no state has to be looked at again.)
+//! 2. A transition is one compare-and-swap from the state it was decided on, or, in [`kill`](Entry::kill), a swap whose
+//!    result tells what was there. Whoever took a node out of the slot retires it; nobody else does.
+//! 3. A node is compared by address, and its address cannot come back meanwhile: whoever compares is pinned since
+//!    before it loaded the address, and a node taken out is used again only after a grace period.
+//! 4. Every access is SeqCst. Linearizability across keys needs it: a store that returned must not be overtaken by
+//!    the caller's next load of another entry. On Arm the loads cost the barrier that Acquire costs.
+
+use core::ptr;
+
+use crate::garbage::Linked;
+use crate::sync::{AtomicPtr, Lifetime, Ordering::SeqCst};
+
+/// A value, in memory that a storage hands out and takes back.
+///
+/// It is never zero-sized, whatever `V` is, so that its address cannot be one of the two markers.
+pub(crate) struct Node<V> {
+    link: AtomicPtr<Node<V>>,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) value: V,
+}
+
+/// A key, its hash, and the slot.
+pub(crate) struct Entry<K, V> {
+    link: AtomicPtr<Entry<K, V>>,
+    pub(crate) lifetime: Lifetime,
+    /// Kept, so that copying calls no user code and does not touch the key.
+    pub(crate) hash: usize,
+    pub(crate) key: K,
+    slot: AtomicPtr<Node<V>>,
+}
+
+/// What a slot held when it was looked at.
+pub(crate) enum State<V> {
+    Live(*mut Node<V>),
+    Deleted,
+    Expunged,
+}
+
+/// The marker of a slot without a value.
+const fn deleted<V>() -> *mut Node<V> {
+    ptr::null_mut()
+}
+
+/// The marker of a slot that is dead. No node is at this address: nodes are word-aligned.
+const fn expunged<V>() -> *mut Node<V> {
+    ptr::without_provenance_mut(1)
+}
+
+impl<V> State<V> {
+    #[inline(always)]
+    fn of(word: *mut Node<V>) -> Self {
+        if word == deleted() {
+            State::Deleted
+        } else if word == expunged() {
+            State::Expunged
+        } else {
+            State::Live(word)
+        }
+    }
+}
+
+impl<V> Node<V> {
+    pub(crate) fn new(value: V) -> Self {
+        Self { link: AtomicPtr::new(ptr::null_mut()), lifetime: Lifetime::new(), value }
+    }
+}
+
+impl<K, V> Entry<K, V> {
+    /// A live entry.
+    pub(crate) fn new(hash: usize, key: K, node: *mut Node<V>) -> Self {
+        Self { link: AtomicPtr::new(ptr::null_mut()), lifetime: Lifetime::new(), hash, key, slot: AtomicPtr::new(node) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn state(&self) -> State<V> {
+        State::of(self.slot.load(SeqCst))
+    }
+
+    /// live → live: the node that was there is the caller's to retire.
+    #[inline]
+    pub(crate) fn replace(&self, current: *mut Node<V>, new: *mut Node<V>) -> Result<(), State<V>> {
+        self.exchange(current, new)
+    }
+
+    /// DELETED → live.
+    #[inline]
+    pub(crate) fn revive(&self, new: *mut Node<V>) -> Result<(), State<V>> {
+        self.exchange(deleted(), new)
+    }
+
+    /// live → DELETED: the node that was there is the caller's to retire.
+    #[inline]
+    pub(crate) fn delete(&self, current: *mut Node<V>) -> Result<(), State<V>> {
+        self.exchange(current, deleted())
+    }
+
+    /// DELETED → EXPUNGED. The caller holds the lock, and the entry is not in `dirty`.
+    pub(crate) fn expunge(&self) -> Result<(), State<V>> {
+        self.exchange(deleted(), expunged())
+    }
+
+    /// any → EXPUNGED, for an entry that no table leads to any more: returns what was there; a node is the caller's
+    /// to retire.
+    pub(crate) fn kill(&self) -> State<V> {
+        State::of(self.slot.swap(expunged(), SeqCst))
+    }
+
+    #[inline(always)]
+    fn exchange(&self, from: *mut Node<V>, to: *mut Node<V>) -> Result<(), State<V>> {
+        match self.slot.compare_exchange(from, to, SeqCst, SeqCst) {
+            Ok(_) => Ok(()),
+            Err(word) => Err(State::of(word)),
+        }
+    }
+}
+
+impl<V> Linked for Node<V> {
+    fn link(&self) -> &AtomicPtr<Self> {
+        &self.link
+    }
+
+    fn lifetime(&self) -> &Lifetime {
+        &self.lifetime
+    }
+}
+
+impl<K, V> Linked for Entry<K, V> {
+    fn link(&self) -> &AtomicPtr<Self> {
+        &self.link
+    }
+
+    fn lifetime(&self) -> &Lifetime {
+        &self.lifetime
+    }
+}

@@ -1,0 +1,92 @@
+//! Errors. Each hands back what the caller gave.
+
+use core::fmt;
+
+/// The lock is held, and the call would have to wait for it.
+///
+/// What the `try_` operations report when a key has to be looked up under the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WouldBlock;
+
+/// Why an insertion failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The lock is held, and the call would have to wait for it. Only from `try_` operations.
+    WouldBlock,
+    /// The allocator has no memory for it.
+    OutOfMemory,
+}
+
+/// An insertion that failed: the key, the value, and why. The map is as it was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct InsertError<K, V> {
+    /// The key that was not inserted.
+    pub key: K,
+    /// The value that was not inserted.
+    pub value: V,
+    /// Why.
+    pub kind: ErrorKind,
+}
+
+/// A [`compare_exchange`](crate::Pinned::compare_exchange) that did not take place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CompareExchangeError<'a, V> {
+    /// The value that was not stored.
+    pub new: V,
+    /// The value that was found instead of the expected one; `None` when the key was absent.
+    pub found: Option<&'a V>,
+}
+
+impl From<WouldBlock> for ErrorKind {
+    fn from(_: WouldBlock) -> Self {
+        ErrorKind::WouldBlock
+    }
+}
+
+impl fmt::Display for WouldBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ErrorKind::WouldBlock.fmt(f)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ErrorKind::WouldBlock => "the map's lock is held and the call must not wait",
+            ErrorKind::OutOfMemory => "out of memory",
+        })
+    }
+}
+
+// Without bounds on `K` and `V`, which may well have no `Debug`: the reason matters.
+impl<K, V> fmt::Debug for InsertError<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InsertError").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Display for InsertError<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not inserted: {}", self.kind)
+    }
+}
+
+impl<V> fmt::Debug for CompareExchangeError<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompareExchangeError").field("absent", &self.found.is_none()).finish_non_exhaustive()
+    }
+}
+
+impl<V> fmt::Display for CompareExchangeError<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.found {
+            Some(_) => "the key has another value",
+            None => "the key is absent",
+        })
+    }
+}
+
+impl core::error::Error for WouldBlock {}
+impl<K, V> core::error::Error for InsertError<K, V> {}
+impl<V> core::error::Error for CompareExchangeError<'_, V> {}

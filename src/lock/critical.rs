@@ -1,0 +1,87 @@
+//! The lock that masks interrupts.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use mutex_traits::{ConstInit, ScopedRawMutex};
+
+/// A lock that masks interrupts, through the `critical-section` crate, while it is held.
+///
+/// With it, every operation of a map may be called from every interrupt handler: the holder cannot be interrupted. The map
+/// holds its lock for a short, bounded time (see the crate's documentation).
+///
+/// On a system with several cores, the `critical-section` implementation excludes the other cores as well; the one
+/// that a program links decides what the lock costs.
+///
+/// The lock is not reentrant, and says so: [`with_lock`](ScopedRawMutex::with_lock) within `with_lock` panics, which a key's
+/// `Eq` can bring about by calling the map it is in.
+pub struct CriticalSectionLock {
+    // Load and store suffice: it is written inside a critical section only.
+    held: AtomicBool,
+}
+
+impl CriticalSectionLock {
+    /// An unlocked lock.
+    pub const fn new() -> Self {
+        Self { held: AtomicBool::new(false) }
+    }
+
+    /// Runs `f` holding the lock; `None` when it is held already. Interrupts are masked.
+    fn enter<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        struct Release<'a>(&'a AtomicBool);
+
+        impl Drop for Release<'_> {
+            fn drop(&mut self) {
+                self.0.store(false, Ordering::Relaxed);
+            }
+        }
+
+        // Relaxed: the critical section orders its holders.
+        if self.held.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.held.store(true, Ordering::Relaxed);
+        let _release = Release(&self.held);
+        Some(f())
+    }
+}
+
+impl Default for CriticalSectionLock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl core::fmt::Debug for CriticalSectionLock {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CriticalSectionLock").field("locked", &self.is_locked()).finish()
+    }
+}
+
+impl ConstInit for CriticalSectionLock {
+    #[allow(clippy::declare_interior_mutable_const)] // What the trait asks for.
+    const INIT: Self = Self::new();
+}
+
+// SAFETY: a critical section excludes every other context, and `held` the one that is inside already. The critical
+// section is the outer of the two: it ends after `held` is reset, also when the closure unwinds.
+unsafe impl ScopedRawMutex for CriticalSectionLock {
+    #[inline]
+    fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        critical_section::with(|_| self.enter(f))
+    }
+
+    #[inline]
+    #[track_caller]
+    fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
+        match critical_section::with(|_| self.enter(f)) {
+            Some(result) => result,
+            None => {
+                panic!("CriticalSectionLock re-entered: the lock was taken again by code that runs while it is held")
+            }
+        }
+    }
+
+    fn is_locked(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,387 @@
+//! The algorithm: what each operation does with `read`, `dirty` and the entries.
+//!
+//! `read` is an immutable table behind an atomic pointer; it is probed without a lock. `dirty` is a second
+//! table that new keys go into, under the lock (module [`dirty`](crate::dirty)); from time to time it is *promoted*: it
+//! becomes `read` by one store. Both tables lead to the same entries, and an entry's value is one atomic word. This is
+//! the algorithm of Go's `sync.Map` (as in Go 1.9 to 1.23) with reclamation, an incremental copy and a terminal
+//! EXPUNGED added. It is written once, over the trait [`Storage`].
+//!
+//! # The word `read`
+//!
+//! The lowest bit of the pointer is the flag `amended`: there is a `dirty`, and a key that this table does not have may
+//! be in there. Pointer and flag are one word, so that "absent and not amended" speaks of one moment. The flag goes from
+//! false to true for a table, and back only when no key was added to `dirty` in between.
+//!
+//! # Invariants
+//!
+//! 1. Of the entries of one key that `read` and `dirty` lead to, at most one is not EXPUNGED.
+//! 2. An EXPUNGED entry is not in `dirty`.
+//! 3. While there is a `dirty`: of the buckets of `read`, those before the cursor hold entries that are in `dirty` or
+//!    EXPUNGED, the others hold entries that are not in `dirty`.
+//! 4. Not amended: there is no `dirty`, and nothing in `read` is EXPUNGED.
+//! 5. `len` is incremented before an entry becomes live and decremented after it ceased to be: it is never
+//!    less than the number of live entries that the tables lead to.
+//! 6. While amended, a DELETED entry of `read` becomes live under the lock only, but for stores that were on their
+//!    way when `amended` was set; those are counted in `len` already ([`revive_unlocked`](Core::revive_unlocked)).
+//!
+//! # Linearization
+//!
+//! An operation acts where it reads or changes the slot of the entry that it found, or where it loads the word `read` or
+//! holds the lock and finds no entry. Two cases need a word. An entry that is DELETED or EXPUNGED when its slot is read
+//! was absent at some moment since the operation began, whatever happened to its key since. An entry that was
+//! found in a table which [`clear`](Core::clear) has detached is read and written as if right before the clear: the operation
+//! began before it, and the clear has not returned, for it leaves no entry that is not EXPUNGED.
+
+use core::marker::PhantomData;
+use core::ptr;
+
+use mutex_traits::ScopedRawMutex;
+
+use crate::dirty::Dirty;
+use crate::entry::{Entry, Node, State};
+use crate::error::{ErrorKind, WouldBlock};
+use crate::garbage::Collector;
+use crate::readers::{Pin, Readers};
+use crate::storage::{Index, Storage, Table, resolve};
+use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn};
+
+/// A map over some storage, without a hasher: its callers bring the hash.
+pub(crate) struct Core<K, V, St: Storage<K, V>, L> {
+    /// The table, and the flag `amended` in bit 0. Every access is SeqCst: see invariant 4 of the module `entry`.
+    pub(crate) read: AtomicPtr<Table<St::Index>>,
+    pub(crate) len: AtomicUsize,
+    pub(crate) promotions: AtomicUsize,
+    pub(crate) readers: Readers,
+    pub(crate) garbage: Collector<K, V, St::Index>,
+    pub(crate) storage: St,
+    lock: L,
+    /// What the lock protects.
+    pub(crate) dirty: ExclusiveCell<Dirty<K, V, St::Index>>,
+}
+
+// SAFETY: the map owns keys and values; all else in it is atomic or under the lock.
+unsafe impl<K: Send, V: Send, St: Storage<K, V>, L: Send> Send for Core<K, V, St, L> {}
+// SAFETY: through a shared map another thread gets `&K` and `&V`, inserts and drops keys and values, and takes the lock.
+unsafe impl<K: Send + Sync, V: Send + Sync, St: Storage<K, V>, L: Sync> Sync for Core<K, V, St, L> {}
+
+/// The word `read` as it was at one moment, under a pin.
+pub(crate) struct Snapshot<'p, I> {
+    pub(crate) word: *mut Table<I>,
+    pub(crate) table: Option<&'p Table<I>>,
+    pub(crate) amended: bool,
+}
+
+impl<I> Clone for Snapshot<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Snapshot<'_, I> {}
+
+/// An entry that was found, and the node it held then; `None` when it was DELETED.
+pub(crate) struct Found<'p, K, V> {
+    pub(crate) entry: &'p Entry<K, V>,
+    pub(crate) node: Option<*mut Node<V>>,
+}
+
+/// What an insertion does with a value that is there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnLive {
+    Replace,
+    Keep,
+}
+
+/// What an insertion found and did. The references are good as long as the pin.
+pub(crate) enum Inserted<'p, V> {
+    New(&'p V),
+    Replaced(&'p V),
+    Kept(&'p V),
+}
+
+/// How an operation takes the lock.
+pub(crate) trait Acquire {
+    type Error: Into<ErrorKind>;
+
+    fn lock<L: ScopedRawMutex, R>(lock: &L, f: impl FnOnce() -> R) -> Result<R, Self::Error>;
+}
+
+/// Waits until the lock is free.
+pub(crate) enum Wait {}
+/// Gives up when the lock is held.
+pub(crate) enum Try {}
+/// The error of what cannot fail.
+pub(crate) enum Never {}
+
+impl From<Never> for ErrorKind {
+    fn from(never: Never) -> Self {
+        match never {}
+    }
+}
+
+impl Acquire for Wait {
+    type Error = Never;
+
+    #[inline]
+    fn lock<L: ScopedRawMutex, R>(lock: &L, f: impl FnOnce() -> R) -> Result<R, Never> {
+        Ok(lock.with_lock(f))
+    }
+}
+
+impl Acquire for Try {
+    type Error = WouldBlock;
+
+    #[inline]
+    fn lock<L: ScopedRawMutex, R>(lock: &L, f: impl FnOnce() -> R) -> Result<R, WouldBlock> {
+        lock.try_with_lock(f).ok_or(WouldBlock)
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
+    const_fn! {
+        pub(crate) fn new(storage: St, lock: L) -> Self {
+            Self {
+                read: AtomicPtr::new(ptr::null_mut()),
+                len: AtomicUsize::new(0),
+                promotions: AtomicUsize::new(0),
+                readers: Readers::new(),
+                garbage: Collector::new(),
+                storage,
+                lock,
+                dirty: ExclusiveCell::new(Dirty::new()),
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pin(&self) -> Pin<'_> {
+        self.readers.pin()
+    }
+
+    /// Frees what can be freed now.
+    #[inline]
+    pub(crate) fn collect(&self) {
+        self.garbage.collect(&self.storage, &self.readers);
+    }
+
+    /// Loads the word `read`.
+    #[inline(always)]
+    pub(crate) fn snapshot<'p>(&'p self, _pin: &'p Pin<'_>) -> Snapshot<'p, St::Index> {
+        let word = self.read.load(Ordering::SeqCst);
+        // SAFETY: under a pin, a table that was in `read` is not freed.
+        Snapshot { word, table: unsafe { self.table(word) }, amended: word.addr() & 1 != 0 }
+    }
+
+    /// The table in a word.
+    ///
+    /// # Safety
+    ///
+    /// The word was loaded from `read` under a pin that is still there, or the caller holds the lock.
+    #[inline(always)]
+    pub(crate) unsafe fn table(&self, word: *mut Table<St::Index>) -> Option<&Table<St::Index>> {
+        let table = word.map_addr(|addr| addr & !1);
+        // SAFETY: a table in `read` is immutable; the caller sees to it that it is not freed.
+        (!table.is_null()).then(|| unsafe { &*self.storage.locate(table) })
+    }
+
+    /// The entry behind a handle.
+    ///
+    /// # Safety
+    ///
+    /// The handle came, under the pin, from a table or from the lock's state.
+    #[inline(always)]
+    pub(crate) unsafe fn entry(&self, handle: *mut Entry<K, V>) -> &Entry<K, V> {
+        // SAFETY: under a pin, an entry that a table led to is not freed.
+        unsafe { resolve(&self.storage, handle) }
+    }
+
+    /// The value in a node.
+    ///
+    /// # Safety
+    ///
+    /// The node came, under the pin `'p`, from the slot of an entry, or was put there by the caller.
+    #[inline(always)]
+    pub(crate) unsafe fn value(&self, node: *mut Node<V>) -> &V {
+        // SAFETY: under a pin, a node that was in a slot is not freed.
+        unsafe { &resolve(&self.storage, node).value }
+    }
+
+    /// Probes one table.
+    #[inline]
+    pub(crate) fn probe(
+        &self,
+        table: &Table<St::Index>,
+        hash: usize,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<*mut Entry<K, V>> {
+        // SAFETY: the entry is in the table that the caller reaches.
+        table.index().find(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key }))
+    }
+
+    /// Finds the entry of a key in `read`.
+    #[inline]
+    pub(crate) fn find_in<'p>(
+        &'p self,
+        read: Snapshot<'p, St::Index>,
+        hash: usize,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<Found<'p, K, V>> {
+        let handle = self.probe(read.table?, hash, eq)?;
+        // SAFETY: from a table, under the snapshot's pin.
+        let entry = unsafe { self.entry(handle) };
+        match entry.state() {
+            State::Live(node) => Some(Found { entry, node: Some(node) }),
+            State::Deleted => Some(Found { entry, node: None }),
+            State::Expunged => None,
+        }
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
+    /// Takes the lock, runs `f` on what it protects, and moves the copy on by a step.
+    #[inline]
+    pub(crate) fn locked<A: Acquire, R>(
+        &self,
+        f: impl FnOnce(&mut Dirty<K, V, St::Index>) -> R,
+    ) -> Result<R, A::Error> {
+        A::lock(&self.lock, || {
+            self.dirty.with_mut(|dirty| {
+                // SAFETY: the lock is held.
+                let dirty = unsafe { &mut *dirty };
+                let result = f(dirty);
+                self.advance(dirty);
+                result
+            })
+        })
+    }
+
+    /// Finds the entry of a key: in `read` without a lock, else in `dirty` under the lock.
+    #[inline]
+    pub(crate) fn find<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Result<Option<Found<'p, K, V>>, A::Error> {
+        let read = self.snapshot(pin);
+        if let Some(found) = self.find_in(read, hash, &mut eq) {
+            return Ok(Some(found));
+        }
+        if !read.amended {
+            return Ok(None);
+        }
+        self.find_locked::<A>(pin, read, hash, eq)
+    }
+
+    /// The slow path of [`find`](Self::find).
+    #[cold]
+    fn find_locked<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        seen: Snapshot<'p, St::Index>,
+        hash: usize,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Result<Option<Found<'p, K, V>>, A::Error> {
+        self.locked::<A, _>(|dirty| {
+            // `read` may have changed before the lock was taken; a table that was probed need not be probed again.
+            let read = self.snapshot(pin);
+            if read.word != seen.word {
+                if let Some(found) = self.find_in(read, hash, &mut eq) {
+                    return Some(found);
+                }
+            }
+            dirty.misses += 1;
+            let handle = self.probe(dirty.table(&self.storage)?, hash, &mut eq)?;
+            // SAFETY: from `dirty`, under the lock and the pin.
+            let entry = unsafe { self.entry(handle) };
+            match entry.state() {
+                State::Live(node) => Some(Found { entry, node: Some(node) }),
+                _ => Some(Found { entry, node: None }),
+            }
+        })
+    }
+
+    /// Looks a key up.
+    #[inline]
+    pub(crate) fn get<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Result<Option<(&'p K, &'p V)>, A::Error> {
+        let found = self.find::<A>(pin, hash, eq)?;
+        // SAFETY: the node was in the entry's slot, under the pin.
+        Ok(found.and_then(|found| Some((&found.entry.key, unsafe { self.value(found.node?) }))))
+    }
+}
+
+/// The live entries of a table that was `read` under a pin.
+pub(crate) struct Walk<'p, K, V, St: Storage<K, V>> {
+    storage: &'p St,
+    table: Option<&'p Table<St::Index>>,
+    next: usize,
+    _entries: PhantomData<(&'p K, &'p V)>,
+}
+
+impl<'p, K, V, St: Storage<K, V>> Walk<'p, K, V, St> {
+    /// # Safety
+    ///
+    /// The table was `read` under a pin that is there during `'p`, or access is exclusive.
+    pub(crate) unsafe fn new(storage: &'p St, table: Option<&'p Table<St::Index>>) -> Self {
+        Self { storage, table, next: 0, _entries: PhantomData }
+    }
+
+    pub(crate) fn storage(&self) -> &'p St {
+        self.storage
+    }
+
+    /// How many entries are yet to be looked at, at most.
+    fn left(&self) -> usize {
+        self.table.map_or(0, |table| table.index().len().min(table.index().buckets() - self.next))
+    }
+
+    pub(crate) fn next_node(&mut self) -> Option<(&'p K, *mut Node<V>)> {
+        let index = self.table?.index();
+        while self.next < index.buckets() {
+            let handle = index.bucket(self.next);
+            self.next += 1;
+            let Some(handle) = handle else { continue };
+            // SAFETY: from the table, under the pin.
+            let entry = unsafe { resolve(self.storage, handle) };
+            if let State::Live(node) = entry.state() {
+                return Some((&entry.key, node));
+            }
+        }
+        None
+    }
+}
+
+impl<'p, K, V, St: Storage<K, V>> Iterator for Walk<'p, K, V, St> {
+    type Item = (&'p K, &'p V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, node) = self.next_node()?;
+        // SAFETY: from the slot, under the pin.
+        Some((key, unsafe { &resolve(self.storage, node).value }))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left()))
+    }
+}
+
+impl<K, V, St: Storage<K, V>> Clone for Walk<'_, K, V, St> {
+    fn clone(&self) -> Self {
+        Self { _entries: PhantomData, ..*self }
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L> Drop for Core<K, V, St, L> {
+    fn drop(&mut self) {
+        // SAFETY: access is exclusive.
+        let detached = self.dirty.with_mut(|dirty| unsafe { self.detach(&mut *dirty) });
+        self.retire_all(detached);
+        // SAFETY: nobody can be pinned: pins borrow the map. (Forgotten ones are not used.)
+        unsafe { self.garbage.free_all(&self.storage) };
+    }
+}

@@ -1,0 +1,208 @@
+//! What needs exclusive access: mutable access to values, and taking everything out.
+
+use core::borrow::Borrow;
+use core::fmt;
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
+use core::{mem, ptr};
+
+use mutex_traits::ScopedRawMutex;
+
+use crate::entry::State;
+use crate::map::{Core, Wait, Walk};
+use crate::storage::heap::{Heap, HeapIndex};
+use crate::storage::{Index, Owned, Pool, Storage, Table, resolve};
+use crate::sync::Ordering;
+
+impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
+    pub(crate) fn get_mut(&mut self, hash: usize, eq: impl FnMut(&K) -> bool) -> Option<&mut V> {
+        let pin = self.pin();
+        let found = self.find::<Wait>(&pin, hash, eq).unwrap_or_else(|never| match never {});
+        let node = found?.node?;
+        drop(pin);
+        // SAFETY: the node is in a slot, and access is exclusive.
+        Some(unsafe { &mut (*self.storage.locate(node)).value })
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
+    /// Completes `read`, and takes it out: the map is empty then. Also how many live entries the table has.
+    fn take_all(&mut self) -> (*mut Table<St::Index>, usize) {
+        self.promote_mut();
+        // There is no `dirty`, hence the word is not marked as amended.
+        let table = self.read.swap(ptr::null_mut(), Ordering::SeqCst);
+        (table, self.len.swap(0, Ordering::SeqCst))
+    }
+}
+
+/// An iterator with mutable access to the values, made by [`SyncMap::iter_mut`](crate::SyncMap::iter_mut).
+pub struct IterMut<'a, K, V> {
+    walk: Walk<'a, K, V, Heap<K, V>>,
+    left: usize,
+    _values: PhantomData<&'a mut V>,
+}
+
+/// An iterator that owns what was in a map, made by `into_iter`.
+pub struct IntoIter<K, V> {
+    contents: Contents<K, V, Heap<K, V>>,
+}
+
+/// An iterator that takes everything out of a map, made by [`SyncMap::drain`](crate::SyncMap::drain).
+pub struct Drain<'a, K, V> {
+    contents: Contents<K, V, &'a Heap<K, V>>,
+}
+
+/// A table that no map leads to any more, and all that it leads to.
+struct Contents<K, V, H: Borrow<Heap<K, V>>> {
+    heap: H,
+    /// Null, or a table of the heap.
+    table: *mut Table<HeapIndex<K, V>>,
+    next: usize,
+    left: usize,
+    _entries: PhantomData<(K, V)>,
+}
+
+// SAFETY: it owns keys and values, and what else it points to is its own.
+unsafe impl<K: Send, V: Send, H: Borrow<Heap<K, V>>> Send for Contents<K, V, H> {}
+// SAFETY: a shared one gives nothing but counts.
+unsafe impl<K: Sync, V: Sync, H: Borrow<Heap<K, V>>> Sync for Contents<K, V, H> {}
+// SAFETY: it gives `&K` and `&mut V`.
+unsafe impl<K: Sync, V: Send> Send for IterMut<'_, K, V> {}
+// SAFETY: a shared one gives nothing but counts.
+unsafe impl<K: Sync, V: Sync> Sync for IterMut<'_, K, V> {}
+
+impl<'a, K, V> IterMut<'a, K, V> {
+    pub(crate) fn new<L>(core: &'a mut Core<K, V, Heap<K, V>, L>) -> Self {
+        core.promote_mut();
+        let core = &*core;
+        let word = core.read.load(Ordering::SeqCst);
+        // SAFETY: access is exclusive during `'a`.
+        let walk = unsafe { Walk::new(&core.storage, core.table(word)) };
+        Self { walk, left: core.len.load(Ordering::SeqCst), _values: PhantomData }
+    }
+}
+
+impl<K, V> IntoIter<K, V> {
+    pub(crate) fn new<L>(mut core: Core<K, V, Heap<K, V>, L>) -> Self {
+        let (table, left) = core.take_all();
+        // What is left in `core` is garbage, which goes with it, into another heap's spares.
+        let heap = mem::replace(&mut core.storage, Heap::new());
+        Self { contents: Contents { heap, table, next: 0, left, _entries: PhantomData } }
+    }
+}
+
+impl<'a, K, V> Drain<'a, K, V> {
+    pub(crate) fn new<L>(core: &'a mut Core<K, V, Heap<K, V>, L>) -> Self {
+        let (table, left) = core.take_all();
+        Self { contents: Contents { heap: &core.storage, table, next: 0, left, _entries: PhantomData } }
+    }
+}
+
+impl<'a, K, V> Iterator for IterMut<'a, K, V> {
+    type Item = (&'a K, &'a mut V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, node) = self.walk.next_node()?;
+        self.left -= 1;
+        // SAFETY: access is exclusive, and each node is in one slot only.
+        Some((key, unsafe { &mut (*self.walk.storage().locate(node)).value }))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<K, V, H: Borrow<Heap<K, V>>> Contents<K, V, H> {
+    fn next(&mut self) -> Option<(K, V)> {
+        if self.table.is_null() {
+            return None;
+        }
+        let heap = self.heap.borrow();
+        // SAFETY: the table is ours.
+        let index = unsafe { resolve(heap, self.table) }.index();
+        while self.next < index.buckets() {
+            let handle = index.bucket(self.next);
+            self.next += 1;
+            let Some(handle) = handle else { continue };
+            // SAFETY: the entry is ours, and each bucket is looked at once.
+            let entry = unsafe { Owned::new(heap, handle) }.take();
+            if let State::Live(node) = entry.state() {
+                self.left -= 1;
+                // SAFETY: the node was in the slot of our entry.
+                return Some((entry.key, unsafe { Owned::new(heap, node) }.take().value));
+            }
+        }
+        None
+    }
+}
+
+impl<K, V, H: Borrow<Heap<K, V>>> Drop for Contents<K, V, H> {
+    fn drop(&mut self) {
+        /// Drops the rest when dropping one of them panics, and the table in the end.
+        struct Rest<'a, K, V, H: Borrow<Heap<K, V>>>(&'a mut Contents<K, V, H>);
+
+        impl<K, V, H: Borrow<Heap<K, V>>> Drop for Rest<'_, K, V, H> {
+            fn drop(&mut self) {
+                while self.0.next().is_some() {}
+                if !self.0.table.is_null() {
+                    // SAFETY: the table is ours, and nothing is in it any more.
+                    drop(unsafe { Owned::new(self.0.heap.borrow(), self.0.table) });
+                }
+            }
+        }
+
+        let rest = Rest(self);
+        while rest.0.next().is_some() {}
+    }
+}
+
+impl<K, V> Iterator for IntoIter<K, V> {
+    type Item = (K, V);
+
+    fn next(&mut self) -> Option<(K, V)> {
+        self.contents.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.contents.left, Some(self.contents.left))
+    }
+}
+
+impl<K, V> Iterator for Drain<'_, K, V> {
+    type Item = (K, V);
+
+    fn next(&mut self) -> Option<(K, V)> {
+        self.contents.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.contents.left, Some(self.contents.left))
+    }
+}
+
+impl<K, V> ExactSizeIterator for IterMut<'_, K, V> {}
+impl<K, V> ExactSizeIterator for IntoIter<K, V> {}
+impl<K, V> ExactSizeIterator for Drain<'_, K, V> {}
+impl<K, V> FusedIterator for IterMut<'_, K, V> {}
+impl<K, V> FusedIterator for IntoIter<K, V> {}
+impl<K, V> FusedIterator for Drain<'_, K, V> {}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for IterMut<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it has given out is not looked at.
+        f.debug_list().entries(self.walk.clone()).finish()
+    }
+}
+
+impl<K, V> fmt::Debug for IntoIter<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntoIter").field("left", &self.contents.left).finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for Drain<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drain").field("left", &self.contents.left).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,414 @@
+//! Guards: [`Pinned`], under which everything is by reference, and [`Ref`], which keeps one value.
+
+use core::fmt;
+use core::hash::{BuildHasher, Hash};
+use core::marker::PhantomData;
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+use equivalent::Equivalent;
+use mutex_traits::ScopedRawMutex;
+
+use crate::error::{CompareExchangeError, InsertError, WouldBlock};
+use crate::iter::{Iter, Keys, Values};
+use crate::map::{Acquire, Core, Inserted, OnLive, Try, Wait, Walk};
+use crate::readers::Pin;
+use crate::storage::Storage;
+use crate::storage::heap::Heap;
+use crate::sync_map::{SyncMap, out_of_memory};
+
+/// A map that is pinned: what is found through this guard stays where it is until the guard is dropped.
+///
+/// Made by [`SyncMap::pin`]. All operations of the map are here as well, by reference: the references live as long as
+/// the guard is borrowed, whatever others do to the map meanwhile. Dropping the guard costs one atomic decrement; it frees
+/// nothing. What was unlinked while it was there is freed by the next write through the map, or by
+/// [`reclaim`](SyncMap::reclaim).
+///
+/// ```
+/// let map = twinmap::SyncMap::new();
+/// map.insert("a", 1);
+///
+/// let pinned = map.pin();
+/// let one = pinned.get("a").unwrap();
+/// pinned.insert("a", 2);
+/// map.remove("a");
+/// assert_eq!(*one, 1); // Still there.
+/// ```
+pub struct Pinned<'a, K, V, L, S> {
+    map: &'a SyncMap<K, V, L, S>,
+    pin: Pin<'a>,
+}
+
+impl<'a, K, V, L, S> Pinned<'a, K, V, L, S> {
+    pub(crate) fn new(map: &'a SyncMap<K, V, L, S>, pin: Pin<'a>) -> Self {
+        Self { map, pin }
+    }
+
+    /// The map.
+    pub fn map(&self) -> &'a SyncMap<K, V, L, S> {
+        self.map
+    }
+
+    /// The number of keys: [`SyncMap::len`].
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there is no key: [`SyncMap::is_empty`].
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+}
+
+impl<K, V, L: ScopedRawMutex, S> Pinned<'_, K, V, L, S> {
+    /// All keys and values, in no particular order. Go's `Range`.
+    ///
+    /// First makes the lock-free part of the map complete, under the lock in many short steps, unless it is; then
+    /// iterates it without the lock. Each key comes at most once; a key that is present from before the call until after its
+    /// end comes exactly once. A value is the one that its key had when it was reached.
+    ///
+    /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the lock.
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        let table = self.map.core.complete::<Wait>(&self.pin).unwrap_or_else(|never| match never {});
+        // SAFETY: the table was `read` under the pin, which is borrowed as long as the iterator lives.
+        Iter::new(unsafe { Walk::new(&self.map.core.storage, table) })
+    }
+
+    /// All keys. As [`iter`](Self::iter).
+    pub fn keys(&self) -> Keys<'_, K, V> {
+        Keys::new(self.iter())
+    }
+
+    /// All values. As [`iter`](Self::iter).
+    pub fn values(&self) -> Values<'_, K, V> {
+        Values::new(self.iter())
+    }
+
+    /// Removes the keys for which `f` returns `false`.
+    ///
+    /// Iterates as [`iter`](Self::iter), and removes as [`remove`](Self::remove). `f` is called without the lock, and again for
+    /// a key whose value was changed before it could be removed.
+    ///
+    /// ```
+    /// let map: twinmap::SyncMap<_, _> = (0..8).map(|i| (i, i * i)).collect();
+    /// map.pin().retain(|_, square| square % 2 == 0);
+    /// assert_eq!(map.len(), 4);
+    /// ```
+    pub fn retain(&self, f: impl FnMut(&K, &V) -> bool) {
+        self.map.core.retain(&self.pin, f);
+        self.map.core.collect();
+    }
+
+    /// Removes all keys: [`SyncMap::clear`].
+    pub fn clear(&self) {
+        self.map.core.clear(&self.pin);
+        self.map.core.collect();
+    }
+}
+
+impl<K, V, L, S> Pinned<'_, K, V, L, S>
+where
+    K: Eq + Hash,
+    L: ScopedRawMutex,
+    S: BuildHasher,
+{
+    /// The value of a key: [`SyncMap::get`].
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<&V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.get_key_value(key).map(|(_, value)| value)
+    }
+
+    /// The key as it is in the map, and its value. Cost as [`SyncMap::get`].
+    #[inline]
+    pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.get_with::<Wait, Q>(key).unwrap_or_else(|never| match never {})
+    }
+
+    /// The value of a key, without waiting for the lock: [`SyncMap::try_get`].
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    #[inline]
+    pub fn try_get<Q>(&self, key: &Q) -> Result<Option<&V>, WouldBlock>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        Ok(self.get_with::<Try, Q>(key)?.map(|(_, value)| value))
+    }
+
+    #[inline]
+    fn get_with<A: Acquire, Q>(&self, key: &Q) -> Result<Option<(&K, &V)>, A::Error>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.map.core.get::<A>(&self.pin, self.map.hash(key), |k| key.equivalent(k))
+    }
+
+    /// Whether a key is there. Cost as [`SyncMap::get`].
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.get(key).is_some()
+    }
+
+    /// Sets the value of a key, and returns the one that it had: [`SyncMap::insert`].
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory, as the allocator does.
+    pub fn insert(&self, key: K, value: V) -> Option<&V> {
+        self.insert_with::<Wait>(key, value).unwrap_or_else(|_| out_of_memory::<V>())
+    }
+
+    /// As [`insert`](Self::insert), but never waits and never aborts: [`SyncMap::try_insert`].
+    ///
+    /// # Errors
+    ///
+    /// With key and value inside, when the lock is needed and held, or when there is no memory.
+    pub fn try_insert(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
+        self.insert_with::<Try>(key, value)
+    }
+
+    fn insert_with<A: Acquire>(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
+        let hash = self.map.hash(&key);
+        let inserted = self.map.core.insert::<A>(&self.pin, hash, key, value, OnLive::Replace)?;
+        self.map.core.collect();
+        Ok(match inserted {
+            Inserted::Replaced(old) => Some(old),
+            Inserted::New(_) | Inserted::Kept(_) => None,
+        })
+    }
+
+    /// The value of a key, after inserting `value` if there was none: [`SyncMap::get_or_insert`].
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory, as the allocator does.
+    pub fn get_or_insert(&self, key: K, value: V) -> &V {
+        self.get_or_insert_with(key, || value)
+    }
+
+    /// The value of a key, after inserting what `f` returns if there was none: [`SyncMap::get_or_insert_with`].
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory, as the allocator does.
+    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> &V {
+        let hash = self.map.hash(&key);
+        match self.map.core.get_or_insert_with(&self.pin, hash, key, f) {
+            Ok(Inserted::New(value) | Inserted::Kept(value) | Inserted::Replaced(value)) => value,
+            Err(_) => out_of_memory::<V>(),
+        }
+    }
+
+    /// Replaces the value of a key by what `f` makes of it: [`SyncMap::update`].
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory, as the allocator does.
+    pub fn update<Q>(&self, key: &Q, f: impl FnMut(&V) -> V) -> Option<&V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.map.hash(key);
+        let new = self.map.core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), f);
+        self.map.core.collect();
+        new.unwrap_or_else(|_| out_of_memory::<V>())
+    }
+
+    /// Replaces the value of a key by `new` if it equals `current`. Go's `CompareAndSwap`.
+    ///
+    /// Returns the value that was replaced. Cost as [`SyncMap::insert`] of a key that is there. `PartialEq` is called without the
+    /// lock.
+    ///
+    /// # Errors
+    ///
+    /// With `new` inside, and the value that was found, if the key is there.
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory, as the allocator does.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::new();
+    /// map.insert("state", "idle");
+    ///
+    /// let pinned = map.pin();
+    /// assert_eq!(pinned.compare_exchange("state", &"idle", "busy"), Ok(&"idle"));
+    ///
+    /// let error = pinned.compare_exchange("state", &"idle", "busy").unwrap_err();
+    /// assert_eq!((error.new, error.found), ("busy", Some(&"busy")));
+    /// ```
+    pub fn compare_exchange<Q>(&self, key: &Q, current: &V, new: V) -> Result<&V, CompareExchangeError<'_, V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        V: PartialEq,
+    {
+        let hash = self.map.hash(key);
+        let exchanged = self.map.core.compare_exchange(&self.pin, hash, |k| key.equivalent(k), current, new);
+        self.map.core.collect();
+        exchanged.unwrap_or_else(|_| out_of_memory::<V>())
+    }
+
+    /// Removes a key, and returns the value that it had: [`SyncMap::remove`].
+    pub fn remove<Q>(&self, key: &Q) -> Option<&V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.remove_with::<Wait, Q>(key).unwrap_or_else(|never| match never {})
+    }
+
+    /// As [`remove`](Self::remove), without waiting for the lock: [`SyncMap::try_remove`].
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    pub fn try_remove<Q>(&self, key: &Q) -> Result<Option<&V>, WouldBlock>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.remove_with::<Try, Q>(key)
+    }
+
+    fn remove_with<A: Acquire, Q>(&self, key: &Q) -> Result<Option<&V>, A::Error>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.map.hash(key);
+        let old = self.map.core.remove::<A>(&self.pin, hash, |k| key.equivalent(k));
+        self.map.core.collect();
+        old
+    }
+
+    /// Removes a key if `f` returns `true` for its value; returns the value then. Go's `CompareAndDelete`.
+    ///
+    /// `f` is called without the lock, and again when another write came in between. Cost as [`SyncMap::remove`].
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::new();
+    /// map.insert("session", 1);
+    ///
+    /// let pinned = map.pin();
+    /// assert_eq!(pinned.remove_if("session", |&age| age > 5), None);
+    /// assert_eq!(pinned.remove_if("session", |&age| age < 5), Some(&1));
+    /// ```
+    pub fn remove_if<Q>(&self, key: &Q, f: impl FnMut(&V) -> bool) -> Option<&V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.map.hash(key);
+        let removed = self.map.core.remove_if::<Wait>(&self.pin, hash, |k| key.equivalent(k), f);
+        self.map.core.collect();
+        removed.unwrap_or_else(|never| match never {})
+    }
+}
+
+impl<'p, K, V, L: ScopedRawMutex, S> IntoIterator for &'p Pinned<'_, K, V, L, S> {
+    type Item = (&'p K, &'p V);
+    type IntoIter = Iter<'p, K, V>;
+
+    fn into_iter(self) -> Iter<'p, K, V> {
+        self.iter()
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug, L: ScopedRawMutex, S> fmt::Debug for Pinned<'_, K, V, L, S> {
+    /// The entries. When some can be found under the lock only, and the lock is held, it does not wait: it shows the
+    /// others, and an ellipsis.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let core = &self.map.core;
+        let complete = core.complete::<Try>(&self.pin);
+        let table = complete.unwrap_or_else(|WouldBlock| core.snapshot(&self.pin).table);
+        // SAFETY: the table was `read` under the pin.
+        let walk = unsafe { Walk::new(&core.storage, table) };
+        let mut map = f.debug_map();
+        map.entries(walk);
+        if complete.is_ok() { map.finish() } else { map.finish_non_exhaustive() }
+    }
+}
+
+/// A value in a map, which stays where it is until this guard is dropped.
+///
+/// Returned by the operations on the map itself; it is a [`Pinned`] for one value. When it comes from a write,
+/// dropping it frees what can be freed, as the write would have done.
+pub struct Ref<'a, K, V> {
+    value: NonNull<V>,
+    // In this order: unpin, then collect.
+    _pin: Pin<'a>,
+    _collect: CollectOnDrop<'a>,
+    _entry: PhantomData<(&'a K, &'a V)>,
+}
+
+/// A map as the guard of a write sees it.
+pub(crate) trait Collect {
+    fn collect(&self);
+}
+
+impl<K, V, St: Storage<K, V>, L> Collect for Core<K, V, St, L> {
+    fn collect(&self) {
+        Core::collect(self);
+    }
+}
+
+struct CollectOnDrop<'a>(Option<&'a dyn Collect>);
+
+impl Drop for CollectOnDrop<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(map) = self.0 {
+            map.collect();
+        }
+    }
+}
+
+// SAFETY: it gives `&V`, and dropping it may drop keys and values that any thread has put into the map.
+unsafe impl<K: Send + Sync, V: Send + Sync> Send for Ref<'_, K, V> {}
+// SAFETY: it gives `&V`.
+unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Ref<'_, K, V> {}
+
+impl<'a, K, V> Ref<'a, K, V> {
+    /// # Safety
+    ///
+    /// `value` was found in the map under `pin`.
+    #[inline]
+    pub(crate) unsafe fn new<L>(value: NonNull<V>, pin: Pin<'a>, wrote: Option<&'a Core<K, V, Heap<K, V>, L>>) -> Self {
+        let collect = CollectOnDrop(wrote.map(|map| map as &dyn Collect));
+        Self { value, _pin: pin, _collect: collect, _entry: PhantomData }
+    }
+}
+
+impl<K, V> Deref for Ref<'_, K, V> {
+    type Target = V;
+
+    #[inline]
+    fn deref(&self) -> &V {
+        // SAFETY: the pin keeps it.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<K, V> AsRef<V> for Ref<'_, K, V> {
+    fn as_ref(&self) -> &V {
+        self
+    }
+}
+
+impl<K, V: fmt::Debug> fmt::Debug for Ref<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<K, V: fmt::Display> fmt::Display for Ref<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,160 @@
+//! Who is reading: pins, and grace periods that wait for them.
+//!
+//! A reader *pins* the map before it loads a pointer and unpins when it is done with what it found. A writer that
+//! has unlinked an object may free it after a *grace period*: once every pin that could have seen the object is
+//! gone. Nothing here waits; [`Readers::poll`] says whether a grace period is over yet.
+//!
+//! There are two counters of pins a stripe, one for each *phase*, as in sleepable RCU (McKenney, "Sleepable RCU",
+//! LWN 2006): no registration, no thread identity, nothing but one counter incremented and decremented, so that an
+//! interrupt handler, a task and another core are the same to it.
+//!
+//! # Invariants
+//!
+//! 1. **A counter seen at zero once after the unlinking clears itself.** [`pin`](Readers::pin) increments a counter,
+//!    then executes a sequentially consistent fence, then loads pointers. [`poll`](Readers::poll) executes a
+//!    sequentially consistent fence after the unlinking and then loads the counter. Of two such fences one comes
+//!    first: if the reader's, the increment is seen by the load, and the counter is seen at zero only after that
+//!    pin is gone (the decrement is `Release`, the load `Acquire`: what the reader did happens before the free); if
+//!    the writer's, the reader loads pointers that no longer lead to the object.
+//! 2. **Hence each counter needs to be seen at zero once, each on its own**, at any time after the unlinking.
+//!    Which phase a reader chose does not matter to safety, and so the phase may be read `Relaxed` and be stale.
+//! 3. **The flip is for progress.** Overlapping readers could keep one counter above zero for ever. New readers are
+//!    therefore sent to the other phase, once that other phase was seen empty; the old one then drains.
+
+use crate::sync::{AtomicUsize, Ordering, const_fn, fence};
+
+/// Stripes of counters. One on bare metal, where there are few cores and little memory; several cache lines on a
+/// host, so that readers on different cores do not write to the same line.
+const STRIPES: usize = if cfg!(any(target_os = "none", loom)) { 1 } else { 8 };
+
+#[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
+struct Stripe {
+    pins: [AtomicUsize; 2],
+}
+
+impl Stripe {
+    const_fn! {
+        fn new() -> Self {
+            Self { pins: [AtomicUsize::new(0), AtomicUsize::new(0)] }
+        }
+    }
+}
+
+/// The reader counts of one map.
+pub(crate) struct Readers {
+    stripes: [Stripe; STRIPES],
+    /// The phase, 0 or 1, that new readers count in.
+    phase: AtomicUsize,
+}
+
+/// A pin: while it exists, nothing that could be reached through the map when it was made is freed.
+///
+/// It holds its counter, and so may be dropped by another thread than the one that made it.
+pub(crate) struct Pin<'a> {
+    pins: &'a AtomicUsize,
+}
+
+/// The counters that a grace period still waits for: bit `i` of `stripes[phase]` stands for stripe `i`.
+pub(crate) struct Grace {
+    stripes: [u32; 2],
+}
+
+/// Where a counter that overflowed is put: as far from zero as from the sign change on either side.
+const SATURATED: usize = isize::MAX as usize + (isize::MAX as usize >> 1);
+
+impl Readers {
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Self {
+                #[cfg(not(any(target_os = "none", loom)))]
+                stripes: [const { Stripe::new() }; STRIPES],
+                #[cfg(any(target_os = "none", loom))]
+                stripes: [Stripe::new()],
+                phase: AtomicUsize::new(0),
+            }
+        }
+    }
+
+    /// Pins: one atomic increment and a fence; never fails, never waits.
+    #[inline]
+    pub(crate) fn pin(&self) -> Pin<'_> {
+        // Relaxed: see invariant 2. The mask keeps the index in bounds without a check.
+        let pins = &self.stripes[stripe()].pins[self.phase.load(Ordering::Relaxed) & 1];
+        let before = if cfg!(all(target_arch = "x86_64", not(loom), not(miri))) {
+            // On x86 a locked instruction is a full fence already, and a separate one costs as much again. In the
+            // language's terms: the increment and the loads of the pointers are all SeqCst, and the unlinking
+            // precedes the fence in `poll`, so invariant 1 holds with this operation in the place of the fence.
+            pins.fetch_add(1, Ordering::SeqCst)
+        } else {
+            // Relaxed: ordered by the fence, which pairs with the one in `poll` (invariant 1).
+            let before = pins.fetch_add(1, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            before
+        };
+        if before > isize::MAX as usize {
+            saturate(pins);
+        }
+        Pin { pins }
+    }
+
+    /// Starts a grace period for what was unlinked before this call.
+    pub(crate) fn grace(&self) -> Grace {
+        Grace { stripes: [(1 << STRIPES) - 1; 2] }
+    }
+
+    /// Whether the grace period is over: then what was unlinked before it began can be freed.
+    pub(crate) fn poll(&self, grace: &mut Grace) -> bool {
+        // SeqCst: pairs with the fence in `pin` (invariant 1).
+        fence(Ordering::SeqCst);
+        for (i, stripe) in self.stripes.iter().enumerate() {
+            for (pins, waiting) in stripe.pins.iter().zip(&mut grace.stripes) {
+                // Acquire: pairs with the unpin. What the reader did happens before the free.
+                if *waiting & (1 << i) != 0 && pins.load(Ordering::Acquire) == 0 {
+                    *waiting &= !(1 << i);
+                }
+            }
+        }
+        // Relaxed: only the one that collects flips, and invariant 2 holds for readers.
+        let phase = self.phase.load(Ordering::Relaxed) & 1;
+        match (grace.stripes[phase], grace.stripes[1 - phase]) {
+            (0, 0) => true,
+            (_, 0) => {
+                // The other phase has drained: send new readers there, and this one will (invariant 3).
+                self.phase.store(1 - phase, Ordering::Relaxed);
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A stripe for the caller. On a host it is taken from the address of a stack variable: threads have distant stacks,
+/// and no thread identity is needed.
+#[inline(always)]
+fn stripe() -> usize {
+    if STRIPES == 1 {
+        return 0;
+    }
+    let here = 0_u8;
+    // Multiplicative hashing of the page: stacks lie at regular distances.
+    let page = (&raw const here).addr() >> 12;
+    (page.wrapping_mul(0x9E37_79B9) >> 16) % STRIPES
+}
+
+/// Keeps a counter that overflowed away from zero for good: what it guards is then never freed.
+///
+/// Only forgotten pins (`mem::forget`) bring a counter this far. Pins that exist are in memory, each in at least two
+/// words, so there are fewer of them than half the distance from `SATURATED` to either end of the saturated range:
+/// their decrements cannot bring the counter out of it, and each new pin puts it back into the middle.
+#[cold]
+fn saturate(pins: &AtomicUsize) {
+    pins.store(SATURATED, Ordering::Relaxed);
+}
+
+impl Drop for Pin<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release: pairs with the Acquire in `poll`.
+        self.pins.fetch_sub(1, Ordering::Release);
+    }
+}

@@ -1,0 +1,448 @@
+//! The operations that change the map, on top of what [`map`](crate::map) finds and [`dirty`](crate::dirty) does under
+//! the lock.
+//!
+//! They have one form: find the entry; attempt the transition of its slot, without the lock, until it succeeds or the
+//! entry is no longer live; if the entry turned out to be EXPUNGED, start again. Closures of the user run between the look at
+//! the slot and the attempt, never under the lock. Each of these loops is lock-free: who has to repeat an attempt
+//! was overtaken by somebody else's success.
+
+use mutex_traits::ScopedRawMutex;
+
+use crate::dirty::{Detached, InsertOutcome, Taken, leads_to};
+use crate::entry::{Entry, Node, State};
+use crate::error::{CompareExchangeError, ErrorKind, InsertError};
+use crate::garbage::Chain;
+use crate::map::{Acquire, Core, Found, Inserted, OnLive, Snapshot, Try, Wait};
+use crate::readers::Pin;
+use crate::storage::{Index, Owned, Pool, Reserved, Storage, Table};
+use crate::sync::{Ordering, fence};
+
+/// How the attempts on one entry ended.
+enum Edit<R> {
+    Done(R),
+    Absent,
+    /// The key may have another entry.
+    Expunged,
+}
+
+/// Tombstones that a small table may keep.
+const FEW: usize = 16;
+
+impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
+    /// Inserts a key, or does to its value what `on_live` says.
+    pub(crate) fn insert<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        key: K,
+        value: V,
+        on_live: OnLive,
+    ) -> Result<Inserted<'p, V>, InsertError<K, V>>
+    where
+        K: Eq,
+    {
+        let mut node = match self.node(value) {
+            Ok(node) => node,
+            Err(value) => return Err(InsertError { key, value, kind: ErrorKind::OutOfMemory }),
+        };
+        let read = self.snapshot(pin);
+        if let Some(handle) = read.table.and_then(|table| self.probe(table, hash, |other| key == *other)) {
+            // SAFETY: from `read`, under the pin.
+            let entry = unsafe { self.entry(handle) };
+            node = match self.settle(entry, node, on_live) {
+                Ok(done) => return Ok(done),
+                Err(node) => node,
+            };
+            if self.revive_unlocked(read, entry, node.handle()) {
+                return Ok(Inserted::New(self.published(node)));
+            }
+        }
+        // Before the lock is taken, for the allocator may take its time. Without memory a key that has an entry can
+        // still get its value.
+        let mut memory = self.memory::<Entry<K, V>>();
+        let mut key = Some(key);
+        loop {
+            let outcome =
+                self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, hash, &mut key, &mut memory, node.handle()));
+            let kind = match outcome {
+                Ok(InsertOutcome::New) => return Ok(Inserted::New(self.published(node))),
+                Ok(InsertOutcome::Found(entry)) => match self.settle(entry, node, on_live) {
+                    Ok(done) => return Ok(done),
+                    Err(unused) => {
+                        node = unused;
+                        continue;
+                    }
+                },
+                Ok(InsertOutcome::OutOfMemory) => ErrorKind::OutOfMemory,
+                Err(error) => error.into(),
+            };
+            // The key is there: only `New` takes it.
+            if let Some(key) = key.take() {
+                return Err(InsertError { key, value: node.take().value, kind });
+            }
+        }
+    }
+
+    /// Finds a key, or inserts it with what `f` returns.
+    pub(crate) fn get_or_insert_with<'p>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        key: K,
+        f: impl FnOnce() -> V,
+    ) -> Result<Inserted<'p, V>, ErrorKind>
+    where
+        K: Eq,
+    {
+        match self.get::<Wait>(pin, hash, |other| key == *other) {
+            Ok(Some((_, value))) => Ok(Inserted::Kept(value)),
+            Ok(None) => self.insert::<Wait>(pin, hash, key, f(), OnLive::Keep).map_err(|error| error.kind),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Removes a key, and returns the value that it had.
+    pub(crate) fn remove<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Result<Option<&'p V>, A::Error> {
+        let read = self.snapshot(pin);
+        let mut found = self.find_in(read, hash, &mut eq).map(|found| found.entry);
+        loop {
+            if let Some(entry) = found {
+                match self.edit_entry(entry, |current| self.delete(pin, entry, current)) {
+                    Edit::Done(value) => return Ok(Some(value)),
+                    Edit::Absent => return Ok(None),
+                    Edit::Expunged => {}
+                }
+            } else if !read.amended {
+                return Ok(None);
+            }
+            match self.locked::<A, _>(|dirty| self.take_locked(dirty, pin, hash, &mut eq))? {
+                None => return Ok(None),
+                Some(Taken::Shared(entry)) => found = Some(entry),
+                Some(Taken::Own(handle)) => {
+                    let mut entries = Chain::new();
+                    // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
+                    unsafe {
+                        let value = self.kill(handle);
+                        entries.push(&self.storage, handle);
+                        self.garbage.retire_entries(&self.storage, entries);
+                        return Ok(value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Attempts something on the value of a key until it succeeds; `None` when the key is absent.
+    ///
+    /// `attempt` is given the entry and the node that its slot held, and returns what the slot holds instead if it
+    /// was overtaken.
+    pub(crate) fn edit<'p, A: Acquire, R>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        mut eq: impl FnMut(&K) -> bool,
+        mut attempt: impl FnMut(&'p Entry<K, V>, *mut Node<V>) -> Result<R, State<V>>,
+    ) -> Result<Option<R>, A::Error> {
+        loop {
+            let Some(Found { entry, .. }) = self.find::<A>(pin, hash, &mut eq)? else { return Ok(None) };
+            match self.edit_entry(entry, |current| attempt(entry, current)) {
+                Edit::Done(result) => return Ok(Some(result)),
+                Edit::Absent => return Ok(None),
+                Edit::Expunged => {}
+            }
+        }
+    }
+
+    fn edit_entry<R>(
+        &self,
+        entry: &Entry<K, V>,
+        mut attempt: impl FnMut(*mut Node<V>) -> Result<R, State<V>>,
+    ) -> Edit<R> {
+        let mut state = entry.state();
+        loop {
+            match state {
+                State::Live(current) => match attempt(current) {
+                    Ok(result) => return Edit::Done(result),
+                    Err(now) => state = now,
+                },
+                State::Deleted => return Edit::Absent,
+                State::Expunged => return Edit::Expunged,
+            }
+        }
+    }
+
+    /// Replaces the value by what `f` makes of it.
+    pub(crate) fn update<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        eq: impl FnMut(&K) -> bool,
+        mut f: impl FnMut(&V) -> V,
+    ) -> Result<Option<&'p V>, ErrorKind> {
+        let updated = self.edit::<A, _>(pin, hash, eq, |entry, current| {
+            // SAFETY: from the slot, under the pin.
+            let new = f(unsafe { self.value(current) });
+            match self.node(new) {
+                Ok(node) => self.replace(entry, current, node.handle()).map(|_old| Ok(self.published(node))),
+                Err(_) => Ok(Err(ErrorKind::OutOfMemory)),
+            }
+        });
+        updated.map_err(Into::into)?.transpose()
+    }
+
+    /// Replaces the value of a key if it equals `current`.
+    pub(crate) fn compare_exchange<'p>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        eq: impl FnMut(&K) -> bool,
+        current: &V,
+        new: V,
+    ) -> Result<Result<&'p V, CompareExchangeError<'p, V>>, ErrorKind>
+    where
+        V: PartialEq,
+    {
+        let node = self.node(new).map_err(|_| ErrorKind::OutOfMemory)?;
+        let exchanged = self.edit::<Wait, _>(pin, hash, eq, |entry, old| {
+            // SAFETY: from the slot, under the pin.
+            let found = unsafe { self.value(old) };
+            if found == current { self.replace(entry, old, node.handle()).map(Ok) } else { Ok(Err(found)) }
+        });
+        Ok(match exchanged {
+            Ok(Some(Ok(old))) => {
+                node.publish();
+                Ok(old)
+            }
+            Ok(Some(Err(found))) => Err(CompareExchangeError { new: node.take().value, found: Some(found) }),
+            Ok(None) => Err(CompareExchangeError { new: node.take().value, found: None }),
+            Err(never) => match never {},
+        })
+    }
+
+    /// Removes a key if `f` says so of its value. `None`: absent, or `f` said no.
+    pub(crate) fn remove_if<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        eq: impl FnMut(&K) -> bool,
+        mut f: impl FnMut(&V) -> bool,
+    ) -> Result<Option<&'p V>, A::Error> {
+        let removed = self.edit::<A, _>(pin, hash, eq, |entry, current| {
+            // SAFETY: from the slot, under the pin.
+            if f(unsafe { self.value(current) }) { self.delete(pin, entry, current).map(Some) } else { Ok(None) }
+        })?;
+        Ok(removed.flatten())
+    }
+
+    /// Removes the entries for which `f` returns `false`.
+    pub(crate) fn retain(&self, pin: &Pin<'_>, mut f: impl FnMut(&K, &V) -> bool) {
+        let Some(table) = self.complete::<Wait>(pin).unwrap_or_else(|never| match never {}) else { return };
+        for i in 0..table.index().buckets() {
+            let Some(handle) = table.index().bucket(i) else { continue };
+            // SAFETY: from a table that was `read` under the pin.
+            let entry = unsafe { self.entry(handle) };
+            self.edit_entry(entry, |current| {
+                // SAFETY: from the slot, under the pin.
+                let keep = f(&entry.key, unsafe { self.value(current) });
+                if keep { Ok(()) } else { self.delete(pin, entry, current).map(drop) }
+            });
+        }
+    }
+
+    /// Removes everything. The tables go at once; marking what was in them is done without the lock.
+    pub(crate) fn clear(&self, _pin: &Pin<'_>) {
+        match self.locked::<Wait, _>(|dirty| self.detach(dirty)) {
+            Ok(detached) => self.retire_all(detached),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Makes `read` complete, in short steps under the lock, and returns it: it has every key that is present from before
+    /// the call until after it.
+    pub(crate) fn complete<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+    ) -> Result<Option<&'p Table<St::Index>>, A::Error> {
+        let start = self.snapshot(pin);
+        let mut now = start;
+        // A table that became `read` in the meantime was complete when it did.
+        while now.amended && now.word == start.word {
+            self.locked::<A, _>(|dirty| dirty.ask_if_there())?;
+            now = self.snapshot(pin);
+        }
+        Ok(now.table)
+    }
+
+    /// Promotes `dirty`, and drops all tombstones, in short steps under the lock.
+    pub(crate) fn promote(&self, pin: &Pin<'_>) {
+        let start = self.snapshot(pin);
+        let mut now = start;
+        while now.table.map(core::ptr::from_ref) == start.table.map(core::ptr::from_ref)
+            && (now.amended || self.tombstones(now) > 0)
+        {
+            match self.locked::<Wait, _>(|dirty| self.ask(dirty)) {
+                Ok(true) => now = self.snapshot(pin),
+                // Without memory for another table, it has to stay as it is.
+                Ok(false) => return,
+                Err(never) => match never {},
+            }
+        }
+    }
+
+    /// Entries of `read` that take up room without being live, at least; exact when nobody else writes.
+    fn tombstones(&self, read: Snapshot<'_, St::Index>) -> usize {
+        let len = self.len.load(Ordering::Relaxed);
+        read.table.map_or(0, |table| table.index().len().saturating_sub(len))
+    }
+
+    /// Settles an insertion whose key has an entry. `Err`: the entry is not live.
+    fn settle<'p>(
+        &'p self,
+        entry: &'p Entry<K, V>,
+        node: Owned<'p, Node<V>, St>,
+        on_live: OnLive,
+    ) -> Result<Inserted<'p, V>, Owned<'p, Node<V>, St>> {
+        let settled = self.edit_entry(entry, |current| match on_live {
+            OnLive::Replace => self.replace(entry, current, node.handle()).map(Inserted::Replaced),
+            // SAFETY: from the slot, under the pin that `entry` is under.
+            OnLive::Keep => Ok(Inserted::Kept(unsafe { self.value(current) })),
+        });
+        match settled {
+            Edit::Done(Inserted::Kept(value)) => Ok(Inserted::Kept(value)),
+            Edit::Done(done) => {
+                node.publish();
+                Ok(done)
+            }
+            Edit::Absent | Edit::Expunged => Err(node),
+        }
+    }
+
+    /// DELETED → live without the lock, while there is no `dirty`.
+    fn revive_unlocked(&self, read: Snapshot<'_, St::Index>, entry: &Entry<K, V>, node: *mut Node<V>) -> bool {
+        if read.amended {
+            return false;
+        }
+        self.len.fetch_add(1, Ordering::SeqCst);
+        // SeqCst: pairs with the fence in `seal`. Either the word below is seen to be amended, or the seal counts this store.
+        fence(Ordering::SeqCst);
+        let revived = self.read.load(Ordering::SeqCst) == read.word && entry.revive(node).is_ok();
+        if !revived {
+            self.len.fetch_sub(1, Ordering::SeqCst);
+        }
+        revived
+    }
+
+    /// live → live, and the old node is retired. Returns the old value.
+    pub(crate) fn replace<'p>(
+        &'p self,
+        entry: &'p Entry<K, V>,
+        current: *mut Node<V>,
+        new: *mut Node<V>,
+    ) -> Result<&'p V, State<V>> {
+        entry.replace(current, new)?;
+        // SAFETY: taken out of the slot by this caller, under the pin that `entry` is under.
+        unsafe {
+            self.garbage.retire_node(&self.storage, current);
+            Ok(self.value(current))
+        }
+    }
+
+    /// live → DELETED, and the node is retired. Returns its value.
+    fn delete<'p>(&'p self, pin: &'p Pin<'_>, entry: &Entry<K, V>, current: *mut Node<V>) -> Result<&'p V, State<V>> {
+        entry.delete(current)?;
+        self.len.fetch_sub(1, Ordering::SeqCst);
+        // SAFETY: taken out of the slot by this caller.
+        unsafe { self.garbage.retire_node(&self.storage, current) };
+        // When more than half of the table is tombstones, move on a smaller one. Whoever has the lock now will do as well.
+        if self.tombstones(self.snapshot(pin)) > self.len.load(Ordering::Relaxed).max(FEW) {
+            let _moved_on = self.locked::<Try, _>(|dirty| self.ask(dirty));
+        }
+        // SAFETY: it was in a slot, under the pin.
+        Ok(unsafe { self.value(current) })
+    }
+
+    /// A node with the value; the value back when there is no memory.
+    pub(crate) fn node(&self, value: V) -> Result<Owned<'_, Node<V>, St>, V> {
+        match self.memory() {
+            Some(memory) => Ok(memory.fill(Node::new(value))),
+            None => Err(value),
+        }
+    }
+
+    /// The value of a node that was put into a slot.
+    pub(crate) fn published<'p>(&'p self, node: Owned<'p, Node<V>, St>) -> &'p V {
+        // SAFETY: whoever publishes is pinned.
+        unsafe { self.value(node.publish()) }
+    }
+
+    /// Memory for a node or an entry; if there is none, after freeing what can be freed.
+    fn memory<T>(&self) -> Option<Reserved<'_, T, St>>
+    where
+        St: Pool<T>,
+    {
+        Reserved::new(&self.storage).or_else(|| {
+            self.collect();
+            Reserved::new(&self.storage)
+        })
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
+    /// Retires all that the tables of an emptied map lead to, and the tables.
+    pub(crate) fn retire_all(&self, detached: Detached<St::Index>) {
+        let Detached { read, dirty } = detached;
+        let mut entries = Chain::new();
+        // SAFETY: nobody retires these tables but this caller, who detached them.
+        let (in_read, in_dirty) = unsafe { (self.table(read), self.table(dirty)) };
+        // What is in both is retired once. `dirty` first: afterwards the links, but not the handles, are changed.
+        for (table, also_in) in [(in_dirty, in_read), (in_read, None)] {
+            let Some(table) = table else { continue };
+            for handle in (0..table.index().buckets()).filter_map(|i| table.index().bucket(i)) {
+                // SAFETY: an entry of a table that is not freed yet.
+                let hash = unsafe { self.entry(handle) }.hash;
+                if !leads_to(also_in, hash, handle) {
+                    // SAFETY: who detached the tables kills and retires their entries; each comes here once, and is
+                    // in no list, for the list of expunged ones was given up.
+                    unsafe {
+                        self.kill(handle);
+                        entries.push(&self.storage, handle);
+                    }
+                }
+            }
+        }
+        // SAFETY: no new pin leads to the tables; every entry in them is EXPUNGED now.
+        unsafe {
+            self.garbage.retire_entries(&self.storage, entries);
+            for table in [read, dirty] {
+                if !table.is_null() {
+                    self.garbage.retire_table(&self.storage, table);
+                }
+            }
+        }
+    }
+
+    /// any → EXPUNGED, and the node, if there was one, is retired. Returns its value.
+    ///
+    /// # Safety
+    ///
+    /// The caller took the entry out of the tables that lead to it, and is pinned or has exclusive access.
+    unsafe fn kill(&self, handle: *mut Entry<K, V>) -> Option<&V> {
+        // SAFETY: an entry that is not freed yet.
+        match unsafe { self.entry(handle) }.kill() {
+            State::Live(node) => {
+                self.len.fetch_sub(1, Ordering::SeqCst);
+                // SAFETY: taken out of the slot by this caller.
+                unsafe {
+                    self.garbage.retire_node(&self.storage, node);
+                    Some(self.value(node))
+                }
+            }
+            State::Deleted | State::Expunged => None,
+        }
+    }
+}
