@@ -130,15 +130,19 @@ impl Readers {
 
 /// A stripe for the caller. On a host it is taken from the address of a stack variable: threads have distant stacks,
 /// and no thread identity is needed.
+#[cfg(not(any(target_os = "none", loom)))]
 #[inline(always)]
 fn stripe() -> usize {
-    if STRIPES == 1 {
-        return 0;
-    }
     let here = 0_u8;
     // Multiplicative hashing of the page: stacks lie at regular distances.
     let page = (&raw const here).addr() >> 12;
     (page.wrapping_mul(0x9E37_79B9) >> 16) % STRIPES
+}
+
+#[cfg(any(target_os = "none", loom))]
+#[inline(always)]
+fn stripe() -> usize {
+    0
 }
 
 /// Keeps a counter that overflowed away from zero for good: what it guards is then never freed.

@@ -1,0 +1,248 @@
+//! The checks of `cargo xtask test`: named steps, each of which can be run alone.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cmd::{Cmd, root};
+use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, WITHOUT_CAS, builds, joined, triples};
+use crate::{demo, setup};
+
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(Effort) -> Result<Outcome>,
+}
+
+#[derive(Clone, Copy)]
+struct Effort {
+    long: bool,
+}
+
+enum Outcome {
+    Passed,
+    /// With the reason.
+    Skipped(String),
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "fmt", about: "rustfmt, every package", run: fmt },
+    Step { name: "clippy", about: "no warning: every feature set on the host and on every target", run: clippy },
+    Step {
+        name: "host",
+        about: "unit, integration and documentation tests; the concurrent ones optimised too",
+        run: host,
+    },
+    Step {
+        name: "no-polyfill",
+        about: "a core without compare-and-swap is refused with a clear message",
+        run: no_polyfill,
+    },
+    Step { name: "docs", about: "rustdoc without a warning, also as docs.rs builds it", run: docs },
+    Step { name: "consumer", about: "a no_std crate that depends on twinmap, on every target", run: consumer },
+    Step { name: "loom", about: "the models, in every interleaving", run: loom },
+    Step { name: "miri", about: "undefined behaviour, by both borrow models", run: miri },
+    Step { name: "demo", about: "the firmware under QEMU, compared with the host", run: demo_step },
+    Step { name: "msrv", about: "the oldest compiler that is supported", run: msrv },
+];
+
+pub fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
+}
+
+pub fn list() {
+    for step in STEPS {
+        println!("{:12} {}", step.name, step.about);
+    }
+}
+
+/// Runs the steps named in `only`, or all; goes on after one that failed.
+pub fn run(long: bool, only: &[String]) -> ExitCode {
+    let chosen = |step: &&Step| only.is_empty() || only.iter().any(|name| name == step.name);
+    let start = Instant::now();
+    let mut results = Vec::new();
+    for step in STEPS.iter().filter(chosen) {
+        println!("\n=== {}: {}", step.name, step.about);
+        let start = Instant::now();
+        let result = (step.run)(Effort { long });
+        let seconds = start.elapsed().as_secs_f64();
+        match &result {
+            Ok(Outcome::Passed) => println!("=== {}: passed in {seconds:.1} s", step.name),
+            Ok(Outcome::Skipped(reason)) => println!("=== {}: skipped: {reason}", step.name),
+            Err(error) => println!("=== {}: FAILED in {seconds:.1} s: {error:#}", step.name),
+        }
+        results.push((step.name, result, seconds));
+    }
+    summary(&results, start.elapsed().as_secs_f64(), long)
+}
+
+fn summary(results: &[(&str, Result<Outcome>, f64)], seconds: f64, long: bool) -> ExitCode {
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    println!("\n{:12} {:8} {:>8}", "step", "result", "seconds");
+    for (name, result, seconds) in results {
+        let (shown, count, more) = match result {
+            Ok(Outcome::Passed) => ("passed", &mut passed, String::new()),
+            Ok(Outcome::Skipped(reason)) => ("skipped", &mut skipped, format!("  {reason}")),
+            Err(_) => (
+                "FAILED",
+                &mut failed,
+                format!("  cargo xtask test --only {name}{}", if long { " --long" } else { "" }),
+            ),
+        };
+        *count += 1;
+        println!("{name:12} {shown:8} {seconds:8.1}{more}");
+    }
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {verdict}. {passed} passed; {failed} failed; {skipped} ignored; 0 measured; \
+         0 filtered out; finished in {seconds:.2}s"
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn fmt(_: Effort) -> Result<Outcome> {
+    setup::components(&["rustfmt"])?;
+    cargo("fmt --all --check").run()?;
+    for dir in ["thumbv7-demo", "consumer"] {
+        cargo("fmt --check").dir(dir).run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn clippy(_: Effort) -> Result<Outcome> {
+    setup::components(&["clippy"])?;
+    setup::targets(&triples())?;
+    let deny = ["--", "-D", "warnings"];
+    for set in FEATURE_SETS {
+        let all = if *set == ALL_FEATURES { "--all-targets" } else { "--lib" };
+        with_features(cargo("clippy"), set).args([all]).args(deny).run()?;
+    }
+    for (triple, polyfill) in builds() {
+        for set in FEATURE_SETS {
+            let clippy = cargo("clippy --lib --target").args([triple]);
+            with_features(clippy, &joined(set, polyfill)).args(deny).run()?;
+        }
+    }
+    cargo("clippy --package xtask --all-targets").args(deny).run()?;
+    for dir in ["thumbv7-demo", "consumer"] {
+        cargo("clippy --target").args([DEMO]).args(deny).dir(dir).run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn host(_: Effort) -> Result<Outcome> {
+    with_features(cargo("test --workspace"), ALL_FEATURES).run()?;
+    with_features(cargo("test --release --tests"), ALL_FEATURES).run()?;
+    with_features(cargo("test --lib"), "").run()?;
+    Ok(Outcome::Passed)
+}
+
+fn no_polyfill(_: Effort) -> Result<Outcome> {
+    const MESSAGE: &str = "dependents require atomic CAS but not available on this target by default";
+    setup::targets(&[WITHOUT_CAS])?;
+    let check = cargo("check --lib --color never --target").args([WITHOUT_CAS]);
+    check.show("");
+    let output = check.output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        bail!("it built, though {WITHOUT_CAS} has no compare-and-swap");
+    }
+    let Some(line) = said.lines().find(|line| line.contains(MESSAGE)) else {
+        bail!("it was refused, but not by portable-atomic's message:\n{said}");
+    };
+    println!("refused, as it must be: {}", line.trim());
+    Ok(Outcome::Passed)
+}
+
+fn docs(_: Effort) -> Result<Outcome> {
+    let doc = |line: &str| with_features(Cmd::new(line), ALL_FEATURES).args(["--no-deps"]);
+    doc("cargo doc").env("RUSTDOCFLAGS", "-D warnings").run()?;
+    setup::nightly()?;
+    doc("cargo +nightly doc")
+        .args(["--target-dir", "target/docsrs"])
+        .env("RUSTDOCFLAGS", "-D warnings --cfg docsrs")
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+fn consumer(_: Effort) -> Result<Outcome> {
+    setup::targets(&triples())?;
+    for (triple, polyfill) in builds() {
+        features(cargo("build --target").args([triple]), polyfill).dir("consumer").run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn loom(_: Effort) -> Result<Outcome> {
+    with_features(cargo("test --release --test loom_* --target-dir target/loom"), ALL_FEATURES)
+        .env("RUSTFLAGS", "--cfg loom")
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+fn miri(effort: Effort) -> Result<Outcome> {
+    /// What is small enough for an interpreter.
+    const SLICE: &str = "--lib";
+    setup::nightly()?;
+    let seeds = if effort.long { " -Zmiri-many-seeds=0..16" } else { "" };
+    for borrows in ["", " -Zmiri-tree-borrows"] {
+        with_features(Cmd::new("cargo +nightly miri test").args([SLICE]), ALL_FEATURES)
+            .env("MIRIFLAGS", &format!("-Zmiri-strict-provenance{borrows}{seeds}"))
+            .run()?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn demo_step(_: Effort) -> Result<Outcome> {
+    demo::run(None)?;
+    Ok(Outcome::Passed)
+}
+
+fn msrv(_: Effort) -> Result<Outcome> {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).context("cannot read Cargo.toml")?;
+    let version = rust_version(&manifest).context("Cargo.toml states no rust-version")?;
+    if !setup::has_toolchain(version)? {
+        return Ok(Outcome::Skipped(format!("Rust {version} is not installed")));
+    }
+    with_features(Cmd::new(&format!("cargo +{version} check --lib --target-dir target/msrv")), ALL_FEATURES).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn cargo(arguments: &str) -> Cmd {
+    Cmd::new(&format!("cargo {arguments}"))
+}
+
+/// These features and no default ones.
+fn with_features(cmd: Cmd, set: &str) -> Cmd {
+    features(cmd.args(["--no-default-features"]), set)
+}
+
+fn features(cmd: Cmd, set: &str) -> Cmd {
+    if set.is_empty() { cmd } else { cmd.args(["--features", set]) }
+}
+
+/// The value of `rust-version` in a manifest.
+fn rust_version(manifest: &str) -> Option<&str> {
+    let line = manifest.lines().find(|line| line.starts_with("rust-version"))?;
+    line.split('"').nth(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rust_version_is_read_from_the_manifest() {
+        assert_eq!(rust_version("[package]\nrust-version = \"1.85\"\n"), Some("1.85"));
+        assert_eq!(rust_version("[package]\n"), None);
+    }
+
+    #[test]
+    fn step_names_are_unique() {
+        let mut names = names();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), STEPS.len());
+    }
+}

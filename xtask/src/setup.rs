@@ -1,0 +1,133 @@
+//! Sees to it that the tools are there: installs what can be installed, and else says how to.
+//!
+//! rustup is called for everything by name, because it may be told not to install anything by itself.
+
+use anyhow::{Context, Result, bail};
+
+use crate::cmd::Cmd;
+
+/// Makes sure of `targets` for the active toolchain.
+pub fn targets(targets: &[&str]) -> Result<()> {
+    let installed = rustup("target list --installed")?;
+    let missing = missing(targets, |target| installed.lines().any(|line| line.trim() == target));
+    install("rustup target add", &missing)
+}
+
+/// Makes sure of `components` of the active toolchain.
+pub fn components(components: &[&str]) -> Result<()> {
+    let installed = rustup("component list --installed")?;
+    install("rustup component add", &missing(components, |component| has_component(&installed, component)))
+}
+
+/// Makes sure of a nightly toolchain with Miri.
+pub fn nightly() -> Result<()> {
+    const COMPONENTS: [&str; 2] = ["miri", "rust-src"];
+    if !rustup("toolchain list")?.lines().any(is_nightly) {
+        return Cmd::new("rustup toolchain install nightly --profile minimal --component")
+            .args([COMPONENTS.join(",")])
+            .run();
+    }
+    let installed = rustup("component list --toolchain nightly --installed")?;
+    let missing = missing(&COMPONENTS, |component| has_component(&installed, component));
+    install("rustup component add --toolchain nightly", &missing)
+}
+
+/// Whether the toolchain `version` is installed.
+pub fn has_toolchain(version: &str) -> Result<bool> {
+    Ok(rustup("toolchain list")?.lines().any(|line| is_version(line, version)))
+}
+
+/// Makes sure of QEMU for Arm.
+pub fn qemu() -> Result<()> {
+    const INSTALL: &str = "apt-get install -y --no-install-recommends qemu-system-arm";
+    if Cmd::new("qemu-system-arm --version").succeeds() {
+        return Ok(());
+    }
+    if !Cmd::new("apt-get --version").succeeds() {
+        bail!("qemu-system-arm is missing; install QEMU's system emulator for Arm (QEMU 7 or newer)");
+    }
+    let sudo = if Cmd::new("id -u").read()?.trim() == "0" {
+        ""
+    } else if Cmd::new("sudo -n true").succeeds() {
+        "sudo -n "
+    } else {
+        bail!("qemu-system-arm is missing; type: sudo {INSTALL}");
+    };
+    let apt = |line: &str| Cmd::new(&format!("{sudo}{line}")).env("DEBIAN_FRONTEND", "noninteractive");
+    if !Cmd::new("apt-cache show qemu-system-arm").succeeds() {
+        apt("apt-get update").run()?;
+    }
+    if apt(INSTALL).run().is_err() {
+        // The lists were out of date, perhaps.
+        apt("apt-get update").run()?;
+        apt(INSTALL).run()?;
+    }
+    if !Cmd::new("qemu-system-arm --version").succeeds() {
+        bail!("qemu-system-arm is installed, but not on the PATH");
+    }
+    Ok(())
+}
+
+fn rustup(arguments: &str) -> Result<String> {
+    Cmd::new("rustup")
+        .args(arguments.split(' '))
+        .read()
+        .context("rustup is needed for toolchains and targets; see https://rustup.rs to install it")
+}
+
+fn missing<'a>(wanted: &[&'a str], is_there: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    wanted.iter().copied().filter(|one| !is_there(one)).collect()
+}
+
+fn install(command: &str, missing: &[&str]) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Cmd::new(command).args(missing).run()
+}
+
+/// rustup lists a component with its host, unless it's the same for all.
+fn has_component(installed: &str, component: &str) -> bool {
+    installed
+        .lines()
+        .any(|line| line.trim().strip_prefix(component).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
+}
+
+/// The nightly without a date, which is what `+nightly` means.
+fn is_nightly(line: &str) -> bool {
+    let host = line.strip_prefix("nightly").map(|rest| rest.strip_prefix('-').unwrap_or(rest));
+    host.is_some_and(|host| !host.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// `version` itself, which is what `+version` means: `1.85` is a toolchain apart from `1.85.1`.
+fn is_version(line: &str, version: &str) -> bool {
+    line.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_found_with_and_without_a_host() {
+        let installed = "clippy-x86_64-unknown-linux-gnu\nrust-src\nrust-std-thumbv7m-none-eabi\n";
+        assert!(has_component(installed, "clippy"));
+        assert!(has_component(installed, "rust-src"));
+        assert!(!has_component(installed, "miri"));
+        assert!(!has_component(installed, "clip"));
+    }
+
+    #[test]
+    fn a_dated_nightly_is_not_the_nightly() {
+        assert!(is_nightly("nightly-x86_64-unknown-linux-gnu (active)"));
+        assert!(is_nightly("nightly"));
+        assert!(!is_nightly("nightly-2026-05-20-x86_64-unknown-linux-gnu"));
+        assert!(!is_nightly("stable-x86_64-unknown-linux-gnu"));
+    }
+
+    #[test]
+    fn a_patch_release_is_another_toolchain() {
+        assert!(is_version("1.85-x86_64-unknown-linux-gnu", "1.85"));
+        assert!(!is_version("1.85.1-x86_64-unknown-linux-gnu", "1.85"));
+    }
+}
