@@ -30,8 +30,9 @@ use crate::readers::Pin;
 use crate::storage::{Index, Pool, Reserved, Storage, Table};
 use crate::sync::{Ordering, fence};
 
-/// Buckets of `read` that one operation under the lock copies.
-const COPY_STEP: usize = 8;
+/// Buckets of `read` that one operation under the lock copies. The models' tables have four: there, a copy takes several
+/// operations too.
+const COPY_STEP: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// What the lock protects.
 pub(crate) struct Dirty<K, V, I> {

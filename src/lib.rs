@@ -38,6 +38,9 @@ mod write;
 
 #[cfg(feature = "alloc")]
 pub use equivalent::Equivalent;
+#[cfg(all(test, feature = "alloc", not(loom)))]
+mod steps;
+
 pub use error::{CompareExchangeError, ErrorKind, InsertError, WouldBlock};
 #[cfg(feature = "critical-section")]
 pub use lock::CriticalSectionLock;

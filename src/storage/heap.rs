@@ -144,18 +144,18 @@ unsafe impl<K, V> Pool<Entry<K, V>> for Heap<K, V> {
 }
 
 // SAFETY: as for nodes, without spares: a table is allocated when the map has grown or was copied.
-unsafe impl<K, V> Pool<Table<HeapIndex<K, V>>> for Heap<K, V> {
-    fn reserve(&self) -> Option<*mut Table<HeapIndex<K, V>>> {
+unsafe impl<K, V, I> Pool<Table<I>> for Heap<K, V> {
+    fn reserve(&self) -> Option<*mut Table<I>> {
         allocate()
     }
 
-    unsafe fn release(&self, handle: *mut Table<HeapIndex<K, V>>) {
+    unsafe fn release(&self, handle: *mut Table<I>) {
         // SAFETY: the caller's promise.
         unsafe { deallocate(handle) };
     }
 
     #[inline(always)]
-    fn locate(&self, handle: *mut Table<HeapIndex<K, V>>) -> *mut Table<HeapIndex<K, V>> {
+    fn locate(&self, handle: *mut Table<I>) -> *mut Table<I> {
         handle
     }
 }

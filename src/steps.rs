@@ -1,0 +1,217 @@
+//! A test of the bound on the work under the lock. It counts steps, not time.
+//!
+//! The algorithm runs over a storage that counts each operation on an index, each object that is looked at and each piece of
+//! memory that changes hands, and under a lock that notes how many of these its longest section had.
+
+extern crate std;
+
+use core::cell::Cell;
+use std::{println, thread_local};
+
+use mutex_traits::ScopedRawMutex;
+
+use crate::entry::{Entry, Node};
+use crate::map::{Core, OnLive, Wait};
+use crate::storage::heap::{Heap, HeapIndex};
+use crate::storage::{Index, Pool, Storage, Table};
+
+thread_local! {
+    static STEPS: Cell<usize> = const { Cell::new(0) };
+    static LONGEST: Cell<usize> = const { Cell::new(0) };
+    static SECTIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn step() {
+    STEPS.set(STEPS.get() + 1);
+}
+
+struct CountingLock;
+
+// SAFETY: the test has one thread, and does not call the map from within `Eq`.
+unsafe impl ScopedRawMutex for CountingLock {
+    fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        Some(self.with_lock(f))
+    }
+
+    fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
+        let before = STEPS.get();
+        let result = f();
+        LONGEST.set(LONGEST.get().max(STEPS.get() - before));
+        SECTIONS.set(SECTIONS.get() + 1);
+        result
+    }
+
+    fn is_locked(&self) -> bool {
+        false
+    }
+}
+
+struct Counted(Heap<usize, usize>);
+
+struct CountedIndex(HeapIndex<usize, usize>);
+
+macro_rules! counted_pool {
+    ($($object:ty),*) => {$(
+        // SAFETY: all is the heap's.
+        unsafe impl Pool<$object> for Counted {
+            fn reserve(&self) -> Option<*mut $object> {
+                step();
+                self.0.reserve()
+            }
+
+            unsafe fn release(&self, handle: *mut $object) {
+                step();
+                // SAFETY: the caller's promise.
+                unsafe { self.0.release(handle) };
+            }
+
+            fn locate(&self, handle: *mut $object) -> *mut $object {
+                step();
+                self.0.locate(handle)
+            }
+        }
+    )*};
+}
+
+counted_pool!(Node<usize>, Entry<usize, usize>, Table<CountedIndex>);
+
+// SAFETY: all is the heap's.
+unsafe impl Storage<usize, usize> for Counted {
+    type Index = CountedIndex;
+
+    /// The one step that may take longer: a table's control bytes are set when it is allocated.
+    fn index(&self, capacity: usize) -> Option<CountedIndex> {
+        step();
+        self.0.index(capacity).map(CountedIndex)
+    }
+}
+
+impl Index<Entry<usize, usize>> for CountedIndex {
+    fn find(
+        &self,
+        hash: usize,
+        mut eq: impl FnMut(*mut Entry<usize, usize>) -> bool,
+    ) -> Option<*mut Entry<usize, usize>> {
+        step();
+        self.0.find(hash, |entry| {
+            step();
+            eq(entry)
+        })
+    }
+
+    fn insert(
+        &mut self,
+        hash: usize,
+        entry: *mut Entry<usize, usize>,
+        hash_of: impl Fn(*mut Entry<usize, usize>) -> usize,
+    ) {
+        step();
+        // A rehash would ask for the hash of each entry.
+        self.0.insert(hash, entry, |entry| {
+            step();
+            hash_of(entry)
+        });
+    }
+
+    fn remove(&mut self, hash: usize, entry: *mut Entry<usize, usize>) {
+        step();
+        self.0.remove(hash, entry);
+    }
+
+    fn len(&self) -> usize {
+        step();
+        self.0.len()
+    }
+
+    fn is_full(&self) -> bool {
+        step();
+        self.0.is_full()
+    }
+
+    fn buckets(&self) -> usize {
+        step();
+        self.0.buckets()
+    }
+
+    fn bucket(&self, i: usize) -> Option<*mut Entry<usize, usize>> {
+        step();
+        self.0.bucket(i)
+    }
+}
+
+type Map = Core<usize, usize, Counted, CountingLock>;
+
+/// Scrambled, so that tables fill evenly (the finalizer of MurmurHash3).
+fn hash(key: usize) -> usize {
+    let mut hash = key as u64;
+    for factor in [0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53] {
+        hash = (hash ^ (hash >> 33)).wrapping_mul(factor);
+    }
+    (hash ^ (hash >> 33)) as usize
+}
+
+fn insert(map: &Map, key: usize) {
+    let pin = map.pin();
+    assert!(map.insert::<Wait>(&pin, hash(key), key, key, OnLive::Replace).is_ok());
+}
+
+fn remove(map: &Map, key: usize) -> bool {
+    let pin = map.pin();
+    matches!(map.remove::<Wait>(&pin, hash(key), |k| *k == key), Ok(Some(_)))
+}
+
+fn get(map: &Map, key: usize) -> bool {
+    let pin = map.pin();
+    matches!(map.get::<Wait>(&pin, hash(key), |k| *k == key), Ok(Some(_)))
+}
+
+/// The steps of the longest section under the lock, in a life of a map with about `n` entries.
+fn longest_section(n: usize) -> usize {
+    LONGEST.set(0);
+    SECTIONS.set(0);
+    let map = Map::new(Counted(Heap::new()), CountingLock);
+    // Grow; the garbage is freed on the way, as writes through the public map do.
+    for key in 0..n {
+        insert(&map, key);
+        map.collect();
+    }
+    // New keys are looked up, overwritten and removed while they are in `dirty` only; keys that are absent are missed.
+    for key in 0..n {
+        insert(&map, n + key);
+        insert(&map, n + key);
+        assert!(get(&map, n + key));
+        assert!(!get(&map, 3 * n + key));
+        assert!(remove(&map, n + key));
+        map.collect();
+    }
+    // Churn: the oldest goes, a new one comes.
+    for key in 0..2 * n {
+        assert!(remove(&map, key % n + (key / n) * 4 * n));
+        insert(&map, key % n + (key / n + 1) * 4 * n);
+        map.collect();
+    }
+    map.promote(&map.pin());
+    // Most are removed, and nothing is inserted.
+    let mut keep = 0;
+    map.retain(&map.pin(), |_, _| {
+        keep += 1;
+        keep % 100 == 0
+    });
+    map.collect();
+    map.promote(&map.pin());
+    for key in 0..n / 2 {
+        insert(&map, key);
+    }
+    map.clear(&map.pin());
+    map.collect();
+    assert!(SECTIONS.get() > n, "the lock was hardly taken");
+    LONGEST.get()
+}
+
+#[test]
+fn work_under_the_lock_does_not_grow_with_the_map() {
+    let sizes = [1_000, 10_000, 100_000];
+    let longest = sizes.map(longest_section);
+    println!("longest section under the lock, in steps, at {sizes:?} entries: {longest:?}");
+    assert!(longest[2] <= 2 * longest[0], "{longest:?} steps at {sizes:?} entries");
+}

@@ -1,0 +1,95 @@
+//! A miss against the first insertion, which sets `amended`.
+//!
+//! Guards, in `src/dirty.rs`, that `seal` sets `amended` before the key is in `dirty`; in `src/map.rs`, that table and flag are
+//! loaded as one word; and that every access to both is sequentially consistent: a store that has returned is not
+//! overtaken by the same thread's next lookup of another key.
+#![cfg(loom)]
+
+mod loom_support;
+
+use std::sync::Arc;
+
+use loom::thread;
+use loom_support::{Model, explore};
+
+/// Once the insertion has returned, a miss is an error; before, the key may be there or not, but never be gone again.
+#[test]
+fn miss_against_first_insertion() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+
+        let other = Arc::clone(&model);
+        let reading = thread::spawn(move || {
+            let first = other.get(1);
+            let second = other.get(1);
+            assert!(first.is_none() || second == first);
+        });
+        model.insert(1, 10);
+        assert_eq!(model.get(1), Some(10));
+        reading.join().unwrap();
+        model.check();
+    });
+}
+
+/// Store buffering: each thread stores one key, then looks up the other's. Not both may miss.
+#[test]
+fn stores_and_lookups_of_two_keys() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.map.promote();
+
+        let other = Arc::clone(&model);
+        let there = thread::spawn(move || {
+            other.insert(1, 11);
+            other.get(2)
+        });
+        model.insert(2, 20);
+        let here = model.get(1);
+        let there = there.join().unwrap();
+        assert!(here == Some(11) || there == Some(20), "both lookups came before the other's store");
+        model.check();
+    });
+}
+
+/// The same with two overwritten keys: no lock is taken.
+#[test]
+fn overwrites_and_lookups_of_two_keys() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.insert(2, 20);
+        model.map.promote();
+
+        let other = Arc::clone(&model);
+        let there = thread::spawn(move || {
+            other.insert(1, 11);
+            other.get(2)
+        });
+        model.insert(2, 21);
+        let here = model.get(1);
+        let there = there.join().unwrap();
+        assert!(here == Some(11) || there == Some(21), "both lookups came before the other's store");
+        model.check();
+    });
+}
+
+/// The insertion promotes a table while a reader misses: the reader's "not amended" must not be paired with the new table
+/// or the other way round.
+#[test]
+fn miss_against_promotion() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+
+        let other = Arc::clone(&model);
+        let reading = thread::spawn(move || {
+            assert_eq!(other.get(1), Some(10));
+            assert_eq!(other.get(3), None);
+        });
+        model.map.promote();
+        model.insert(2, 20);
+        reading.join().unwrap();
+        model.check();
+    });
+}

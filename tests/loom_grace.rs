@@ -1,0 +1,124 @@
+//! A reader's pin against retiring and freeing: both phases, and the flip between them.
+//!
+//! Guards, in `src/readers.rs`: the fence in `pin` and the fence in `poll` (without either, a reader's increment and its loads
+//! can pass the writer's unlinking and its look at the counter: the reader then uses what was freed); that `poll` looks at
+//! both phases; and `Release` in the unpin with `Acquire` in `poll`.
+#![cfg(loom)]
+
+mod loom_support;
+
+use std::sync::Arc;
+
+use loom::thread;
+use loom_support::{Model, explore};
+
+#[test]
+fn reader_against_overwriting() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.map.promote();
+
+        let other = Arc::clone(&model);
+        let reading = thread::spawn(move || {
+            let number = other.get(1);
+            assert!(number == Some(10) || number == Some(11));
+        });
+        model.insert(1, 11);
+        reading.join().unwrap();
+        model.check();
+    });
+}
+
+#[test]
+fn reader_against_promotion_and_removal() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.map.promote();
+
+        let other = Arc::clone(&model);
+        let reading = thread::spawn(move || {
+            let pinned = other.map.pin();
+            if let Some(value) = pinned.get(&1) {
+                assert_eq!(value.number, 10);
+                // Still the same after another lookup under the same pin.
+                let _ = pinned.get(&1);
+                assert_eq!(value.number, 10);
+            }
+        });
+        model.remove(1);
+        model.map.promote();
+        reading.join().unwrap();
+        model.check();
+    });
+}
+
+/// A pin keeps phase 0 above zero: the first poll finds phase 1 empty and flips. The reader that comes then may count in
+/// either phase, and the older pin goes.
+#[test]
+fn readers_in_both_phases() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.map.promote();
+
+        let old = model.map.pin();
+        // What this unlinks has to wait for `old`; its poll flips.
+        model.insert(1, 11);
+        assert_eq!(model.map.garbage().values, 1);
+
+        let other = Arc::clone(&model);
+        let reading = thread::spawn(move || {
+            let number = other.get(1);
+            assert!(number == Some(11) || number == Some(12));
+        });
+        drop(old);
+        model.insert(1, 12);
+        reading.join().unwrap();
+        model.check();
+    });
+}
+
+/// The reader may have loaded the phase before the flip and count late, in a phase that the writer itself no longer
+/// writes to: nothing but the two fences orders the two.
+#[test]
+fn reader_with_a_stale_phase() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.map.promote();
+
+        let other = Arc::clone(&model);
+        let reading = thread::spawn(move || {
+            let number = other.get(1);
+            assert!(matches!(number, Some(10..=12)));
+        });
+        let old = model.map.pin();
+        model.insert(1, 11);
+        drop(old);
+        model.insert(1, 12);
+        reading.join().unwrap();
+        model.check();
+    });
+}
+
+/// Two writers collect at the same time: one of them does it for both, and nothing is left.
+#[test]
+fn two_collectors() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.insert(2, 20);
+        model.map.promote();
+
+        let other = Arc::clone(&model);
+        let writing = thread::spawn(move || {
+            other.insert(1, 11);
+        });
+        model.insert(2, 21);
+        writing.join().unwrap();
+        assert!(model.map.garbage().is_empty(), "nobody is pinned: {:?}", model.map.garbage());
+        model.check();
+    });
+}

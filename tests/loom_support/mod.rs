@@ -1,0 +1,133 @@
+//! What the loom models share: a lock that loom can schedule, values that count themselves, and the bounds.
+//!
+//! Reads that race with freeing are found by the library itself: under loom each object that is freed after a grace
+//! period has a cell that readers read and the freeing writes (`Lifetime` in `src/sync.rs`).
+
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+use loom::sync::Mutex;
+use twinmap::{ScopedRawMutex, SyncMap};
+
+/// loom's mutex as a map's lock.
+pub struct LoomLock(Mutex<()>);
+
+// SAFETY: a mutex, released by its guard.
+unsafe impl ScopedRawMutex for LoomLock {
+    fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        let _guard = self.0.try_lock().ok()?;
+        Some(f())
+    }
+
+    fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _guard = self.0.lock().unwrap();
+        f()
+    }
+
+    fn is_locked(&self) -> bool {
+        self.0.try_lock().is_err()
+    }
+}
+
+/// Keys hash to themselves, so that a model's tables look the same in each execution.
+#[derive(Default)]
+pub struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are u32");
+    }
+
+    fn write_u32(&mut self, key: u32) {
+        self.0 = u64::from(key);
+    }
+}
+
+/// A value that is counted while it exists.
+pub struct Value {
+    pub number: u32,
+    alive: Arc<AtomicIsize>,
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        assert!(self.alive.fetch_sub(1, Ordering::Relaxed) > 0, "a value was dropped twice");
+    }
+}
+
+pub type Map = SyncMap<u32, Value, LoomLock, BuildHasherDefault<Identity>>;
+
+/// A map for one execution of a model, and the count of its values.
+pub struct Model {
+    pub map: Map,
+    alive: Arc<AtomicIsize>,
+}
+
+impl Model {
+    pub fn new() -> Self {
+        let map = SyncMap::with_lock_and_hasher(LoomLock(Mutex::new(())), BuildHasherDefault::default());
+        Self { map, alive: Arc::new(AtomicIsize::new(0)) }
+    }
+
+    pub fn value(&self, number: u32) -> Value {
+        self.alive.fetch_add(1, Ordering::Relaxed);
+        Value { number, alive: Arc::clone(&self.alive) }
+    }
+
+    pub fn insert(&self, key: u32, number: u32) -> Option<u32> {
+        self.map.insert(key, self.value(number)).map(|old| old.number)
+    }
+
+    pub fn remove(&self, key: u32) -> Option<u32> {
+        self.map.remove(&key).map(|old| old.number)
+    }
+
+    pub fn get(&self, key: u32) -> Option<u32> {
+        self.map.get(&key).map(|value| value.number)
+    }
+
+    /// With all threads joined: `len` is right, and nothing is kept that is not reachable.
+    pub fn check(&self) {
+        self.map.reclaim();
+        assert!(self.map.garbage().is_empty(), "garbage is left with nobody pinned: {:?}", self.map.garbage());
+        let entries = self.map.pin().iter().count();
+        assert_eq!(self.map.len(), entries, "len drifted");
+        self.map.reclaim();
+        assert_eq!(self.alive.load(Ordering::Relaxed), entries as isize, "values leaked or were dropped early");
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.map.clear();
+            assert_eq!(self.alive.load(Ordering::Relaxed), 0, "values leaked");
+        }
+    }
+}
+
+/// Explores a model with at most `preemptions` switches away from a thread that could go on, or as many as
+/// `LOOM_MAX_PREEMPTIONS` says if that is more.
+///
+/// A thread that blocks is not counted. Most faults in lock-free algorithms need one or two preemptions (Musuvathi and
+/// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
+pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    let preemptions = preemptions.max(builder.preemption_bound.unwrap_or(0));
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 100_000;
+    let executions = Arc::new(AtomicIsize::new(0));
+    let count = Arc::clone(&executions);
+    builder.check(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let executions = executions.load(Ordering::Relaxed);
+    println!("{executions} executions with at most {preemptions} preemptions");
+    assert!(executions > 10, "the model has next to nothing to explore");
+}
