@@ -1,4 +1,4 @@
-//! twinmap
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -36,8 +36,6 @@ mod traits;
 #[cfg(feature = "alloc")]
 mod write;
 
-#[cfg(feature = "alloc")]
-pub use equivalent::Equivalent;
 #[cfg(all(test, feature = "alloc", not(loom)))]
 mod steps;
 
@@ -47,6 +45,8 @@ pub use lock::CriticalSectionLock;
 pub use lock::SpinLock;
 pub use mutex_traits::ScopedRawMutex;
 
+#[cfg(feature = "alloc")]
+pub use equivalent::Equivalent;
 #[cfg(feature = "alloc")]
 pub use garbage::Garbage;
 #[cfg(feature = "alloc")]
