@@ -43,7 +43,7 @@ pub(crate) struct Dirty<K, V, I> {
     /// The bucket of `read` that is copied next.
     cursor: usize,
     /// Operations that had to take the lock since the last promotion, for a key that is not in `read`.
-    pub(crate) misses: usize,
+    misses: usize,
     /// Promote as soon as the copy is complete.
     asked: bool,
     /// The entries of `read` that were expunged since the seal.
@@ -91,6 +91,11 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
         (!self.table.is_null()).then(|| unsafe { &*storage.locate(self.table) })
     }
 
+    /// Counts an operation that needed the lock, for a key that is not in `read`.
+    pub(crate) fn miss(&mut self) {
+        self.misses += usize::from(!self.table.is_null());
+    }
+
     /// Has `dirty` promoted when its copy is complete, if there is one.
     pub(crate) fn ask_if_there(&mut self) {
         self.asked = !self.table.is_null();
@@ -102,10 +107,13 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
     }
 }
 
-/// Whether the table leads to this very entry. By the handle, not by the key: what `Eq` says must not decide about
-/// memory.
-pub(crate) fn leads_to<E, I: Index<E>>(table: Option<&Table<I>>, hash: usize, entry: *mut E) -> bool {
-    table.is_some_and(|table| table.index().find(hash, |other| other == entry).is_some())
+/// Whether the table leads to this very entry. By its handle and the hash that it keeps: what `Eq` and `Hash` say must
+/// not decide about memory.
+pub(crate) fn leads_to<K, V, I>(table: Option<&Table<I>>, entry: &Entry<K, V>, handle: *mut Entry<K, V>) -> bool
+where
+    I: Index<Entry<K, V>>,
+{
+    table.is_some_and(|table| table.index().find(entry.hash, |other| other == handle).is_some())
 }
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
@@ -129,18 +137,21 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let in_read = read.table.and_then(|table| self.probe(table, hash, eq));
         let in_dirty = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, eq));
         // No user code from here on.
-        dirty.misses += usize::from(in_read.is_none() && in_dirty.is_some());
         if let Some(handle) = in_dirty {
+            if in_read.is_none() {
+                dirty.miss();
+            }
             // SAFETY: from `dirty`, under the lock and the pin.
             return self.revive_locked(unsafe { self.entry(handle) }, node);
         }
         if let Some(handle) = in_read {
             // SAFETY: from `read`, under the pin.
             let entry = unsafe { self.entry(handle) };
-            if !read.amended {
+            // In `dirty` as well: that it was not found there is `Eq`'s or `Hash`'s fault.
+            if !read.amended || leads_to(dirty.table(&self.storage), entry, handle) {
                 return self.revive_locked(entry, node);
             }
-            // The entry is not in `dirty`: if it is DELETED, the key gets a new one there.
+            // If the entry is DELETED, the key gets a new one in `dirty`.
             match self.expunge(dirty, handle, entry) {
                 State::Live(_) => return InsertOutcome::Found(entry),
                 State::Deleted | State::Expunged => {}
@@ -226,6 +237,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             self.read.store(word, Ordering::SeqCst);
             return false;
         };
+        let new = dirty.table(&self.storage).map_or(0, |table| table.index().buckets());
+        self.buckets.store(buckets.max(new), Ordering::Relaxed);
         true
     }
 
@@ -295,8 +308,12 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     fn promote_locked(&self, dirty: &mut Dirty<K, V, St::Index>) {
         let Dirty { table, expunged, .. } = core::mem::replace(dirty, Dirty::new());
         // SAFETY: `dirty` is a table, and was ours until now.
-        let empty = unsafe { (&*self.storage.locate(table)).index().len() == 0 };
-        let (next, unused) = if empty { (ptr::null_mut(), table) } else { (table, ptr::null_mut()) };
+        let index = unsafe { &*self.storage.locate(table) }.index();
+        let (next, unused, buckets) = match index.len() {
+            0 => (ptr::null_mut(), table, 0),
+            _ => (table, ptr::null_mut(), index.buckets()),
+        };
+        self.buckets.store(buckets, Ordering::Relaxed);
         let old = self.read.swap(next, Ordering::SeqCst).map_addr(|addr| addr & !1);
         self.promotions.fetch_add(1, Ordering::Relaxed);
         for table in [old, unused] {
@@ -319,6 +336,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 self.advance(dirty);
             }
         });
+        self.collect();
     }
 
     /// The part of a removal that needs the lock; `None` when the key has no entry.
@@ -335,14 +353,16 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         let found = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, eq));
         let Some(handle) = found else {
-            dirty.misses += 1;
+            dirty.miss();
             return None;
         };
-        if leads_to(read.table, hash, handle) {
-            // SAFETY: from `read`, under the pin. (Only an inconsistent `Eq` comes here.)
-            return Some(Taken::Shared(unsafe { self.entry(handle) }));
+        // SAFETY: from `dirty`, under the lock and the pin.
+        let entry = unsafe { self.entry(handle) };
+        // In `read` as well: that it was not found there is `Eq`'s or `Hash`'s fault.
+        if leads_to(read.table, entry, handle) {
+            return Some(Taken::Shared(entry));
         }
-        dirty.table_mut(&self.storage)?.index_mut().remove(hash, handle);
+        dirty.table_mut(&self.storage)?.index_mut().remove(entry.hash, handle);
         Some(Taken::Own(handle))
     }
 
@@ -350,6 +370,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     pub(crate) fn detach(&self, dirty: &mut Dirty<K, V, St::Index>) -> Detached<St::Index> {
         let read = self.read.swap(ptr::null_mut(), Ordering::SeqCst).map_addr(|addr| addr & !1);
         // The list of expunged entries goes: all of them are in `read`.
+        self.buckets.store(0, Ordering::Relaxed);
         let Dirty { table, first, .. } = core::mem::replace(dirty, Dirty::new());
         Detached { read, dirty: if table.is_null() { first } else { table } }
     }

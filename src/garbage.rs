@@ -20,7 +20,7 @@ use core::ptr;
 use crate::entry::{Entry, Node};
 use crate::readers::{Grace, Readers};
 use crate::storage::{Owned, Pool, Storage, Table};
-use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Lifetime, Ordering, const_fn};
+use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Lifetime, Ordering, const_fn, fence};
 
 /// An object with a place for the list that it is in.
 pub(crate) trait Linked: Sized {
@@ -232,6 +232,9 @@ impl<K, V, I> Collector<K, V, I> {
 
     /// Frees what can be freed now. Never waits; runs destructors of keys and values.
     pub(crate) fn collect<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
+        // SeqCst: pairs with the fence in `Readers::poll`. Of the caller, who has unpinned, and another write that has retired
+        // something and still saw the pin, at least one sees the other: what was retired is not left behind.
+        fence(Ordering::SeqCst);
         if self.garbage().is_empty() {
             return;
         }

@@ -51,6 +51,8 @@ pub(crate) struct Core<K, V, St: Storage<K, V>, L> {
     pub(crate) read: AtomicPtr<Table<St::Index>>,
     pub(crate) len: AtomicUsize,
     pub(crate) promotions: AtomicUsize,
+    /// The buckets of the larger one of the two tables; written under the lock.
+    pub(crate) buckets: AtomicUsize,
     pub(crate) readers: Readers,
     pub(crate) garbage: Collector<K, V, St::Index>,
     pub(crate) storage: St,
@@ -78,6 +80,19 @@ impl<I> Clone for Snapshot<'_, I> {
 }
 
 impl<I> Copy for Snapshot<'_, I> {}
+
+impl<I> Snapshot<'_, I> {
+    pub(crate) fn buckets<E>(&self) -> usize
+    where
+        I: Index<E>,
+    {
+        self.table.map_or(0, |table| table.index().buckets())
+    }
+
+    pub(crate) fn is_table_of(&self, other: Self) -> bool {
+        self.table.map(ptr::from_ref) == other.table.map(ptr::from_ref)
+    }
+}
 
 /// An entry that was found, and the node it held then; `None` when it was DELETED.
 pub(crate) struct Found<'p, K, V> {
@@ -144,6 +159,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 read: AtomicPtr::new(ptr::null_mut()),
                 len: AtomicUsize::new(0),
                 promotions: AtomicUsize::new(0),
+                buckets: AtomicUsize::new(0),
                 readers: Readers::new(),
                 garbage: Collector::new(),
                 storage,
@@ -290,7 +306,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                     return Some(found);
                 }
             }
-            dirty.misses += 1;
+            dirty.miss();
             let handle = self.probe(dirty.table(&self.storage)?, hash, &mut eq)?;
             // SAFETY: from `dirty`, under the lock and the pin.
             let entry = unsafe { self.entry(handle) };

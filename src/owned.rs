@@ -4,10 +4,11 @@ use core::borrow::Borrow;
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
-use core::{mem, ptr};
+use core::mem;
 
 use mutex_traits::ScopedRawMutex;
 
+use crate::dirty::Detached;
 use crate::entry::State;
 use crate::map::{Core, Wait, Walk};
 use crate::storage::heap::{Heap, HeapIndex};
@@ -20,6 +21,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let found = self.find::<Wait>(&pin, hash, eq).unwrap_or_else(|never| match never {});
         let node = found?.node?;
         drop(pin);
+        // The lookup may have promoted.
+        self.collect();
         // SAFETY: the node is in a slot, and access is exclusive.
         Some(unsafe { &mut (*self.storage.locate(node)).value })
     }
@@ -29,9 +32,9 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     /// Completes `read`, and takes it out: the map is empty then. Also how many live entries the table has.
     fn take_all(&mut self) -> (*mut Table<St::Index>, usize) {
         self.promote_mut();
-        // There is no `dirty`, hence the word is not marked as amended.
-        let table = self.read.swap(ptr::null_mut(), Ordering::SeqCst);
-        (table, self.len.swap(0, Ordering::SeqCst))
+        // SAFETY: access is exclusive. There is no `dirty` any more.
+        let Detached { read, .. } = self.dirty.with_mut(|dirty| unsafe { self.detach(&mut *dirty) });
+        (read, self.len.swap(0, Ordering::SeqCst))
     }
 }
 
@@ -85,9 +88,11 @@ impl<'a, K, V> IterMut<'a, K, V> {
 impl<K, V> IntoIter<K, V> {
     pub(crate) fn new<L>(mut core: Core<K, V, Heap<K, V>, L>) -> Self {
         let (table, left) = core.take_all();
-        // What is left in `core` is garbage, which goes with it, into another heap's spares.
         let heap = mem::replace(&mut core.storage, Heap::new());
-        Self { contents: Contents { heap, table, next: 0, left, _entries: PhantomData } }
+        let iter = Self { contents: Contents { heap, table, next: 0, left, _entries: PhantomData } };
+        // What is left in there is garbage. Now, so that a destructor in it that panics finds the rest owned by `iter`.
+        drop(core);
+        iter
     }
 }
 

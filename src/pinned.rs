@@ -4,12 +4,14 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 use core::marker::PhantomData;
 use core::ops::Deref;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 
 use equivalent::Equivalent;
 use mutex_traits::ScopedRawMutex;
 
 use crate::error::{CompareExchangeError, InsertError, WouldBlock};
+use crate::garbage::Garbage;
 use crate::iter::{Iter, Keys, Values};
 use crate::map::{Acquire, Core, Inserted, OnLive, Try, Wait, Walk};
 use crate::readers::Pin;
@@ -58,6 +60,16 @@ impl<'a, K, V, L, S> Pinned<'a, K, V, L, S> {
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
     }
+
+    /// What was unlinked and is not freed yet: [`SyncMap::garbage`].
+    pub fn garbage(&self) -> Garbage {
+        self.map.garbage()
+    }
+
+    /// Frees what was unlinked before this guard was made, and is seen by no other: [`SyncMap::reclaim`].
+    pub fn reclaim(&self) {
+        self.map.reclaim();
+    }
 }
 
 impl<K, V, L: ScopedRawMutex, S> Pinned<'_, K, V, L, S> {
@@ -96,6 +108,12 @@ impl<K, V, L: ScopedRawMutex, S> Pinned<'_, K, V, L, S> {
     /// ```
     pub fn retain(&self, f: impl FnMut(&K, &V) -> bool) {
         self.map.core.retain(&self.pin, f);
+        self.map.core.collect();
+    }
+
+    /// Makes every key reachable without the lock: [`SyncMap::promote`].
+    pub fn promote(&self) {
+        self.map.core.promote(&self.pin);
         self.map.core.collect();
     }
 
@@ -179,9 +197,9 @@ where
 
     fn insert_with<A: Acquire>(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
         let hash = self.map.hash(&key);
-        let inserted = self.map.core.insert::<A>(&self.pin, hash, key, value, OnLive::Replace)?;
+        let inserted = self.map.core.insert::<A>(&self.pin, hash, key, value, OnLive::Replace);
         self.map.core.collect();
-        Ok(match inserted {
+        Ok(match inserted? {
             Inserted::Replaced(old) => Some(old),
             Inserted::New(_) | Inserted::Kept(_) => None,
         })
@@ -203,10 +221,12 @@ where
     /// When there is no memory, as the allocator does.
     pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> &V {
         let hash = self.map.hash(&key);
-        match self.map.core.get_or_insert_with(&self.pin, hash, key, f) {
-            Ok(Inserted::New(value) | Inserted::Kept(value) | Inserted::Replaced(value)) => value,
-            Err(_) => out_of_memory::<V>(),
+        let found = self.map.core.get_or_insert_with(&self.pin, hash, key, f);
+        let (value, wrote) = found.unwrap_or_else(|_| out_of_memory::<V>());
+        if wrote {
+            self.map.core.collect();
         }
+        value
     }
 
     /// Replaces the value of a key by what `f` makes of it: [`SyncMap::update`].
@@ -373,6 +393,9 @@ impl Drop for CollectOnDrop<'_> {
 unsafe impl<K: Send + Sync, V: Send + Sync> Send for Ref<'_, K, V> {}
 // SAFETY: it gives `&V`.
 unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Ref<'_, K, V> {}
+
+impl<K: RefUnwindSafe, V: RefUnwindSafe> UnwindSafe for Ref<'_, K, V> {}
+impl<K: RefUnwindSafe, V: RefUnwindSafe> RefUnwindSafe for Ref<'_, K, V> {}
 
 impl<'a, K, V> Ref<'a, K, V> {
     /// # Safety

@@ -25,7 +25,8 @@ use crate::sync::{Ordering, const_fn};
 /// Lookups that hit take no lock, mask no interrupts, allocate nothing, free nothing and run no destructor: from `main`,
 /// from an interrupt handler, from a task or from another core. Overwriting and removing a key that the map has had for
 /// a while takes no lock either. New keys go in under the lock `L`, for a short time that does not depend on the size
-/// of the map. Which `L` to choose is the one question to answer: see [the crate's documentation](crate#which-lock).
+/// of the map. Which `L` to choose is the one question to answer: see [the crate's documentation](crate#which-lock). A lock
+/// of your own must exclude its holder too: a recursive mutex is no [`ScopedRawMutex`].
 ///
 /// All operations take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
 /// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](SyncMap::pin) makes.
@@ -56,11 +57,11 @@ impl<K, V> SyncMap<K, V> {
 
     /// An empty map with room for `capacity` keys before it first has to grow.
     ///
-    /// Later tables are sized by what is live, so that the map shrinks as well.
+    /// Later tables are sized by what is live: once keys are removed, room that is not needed goes as well.
     ///
     /// # Panics
     ///
-    /// When there is no memory, as the allocator does.
+    /// When there is no memory, as the allocator does; and when the capacity is beyond what can be addressed.
     pub fn with_capacity(capacity: usize) -> Self {
         Self::new().reserved(capacity)
     }
@@ -142,6 +143,8 @@ impl<K, V, L, S> SyncMap<K, V, L, S> {
     }
 
     pub(crate) fn reserved(mut self, capacity: usize) -> Self {
+        // A bucket is a pointer and a byte, and an eighth of the buckets stay free.
+        assert!(capacity <= isize::MAX as usize / 32, "capacity overflow");
         if capacity != 0 && !self.core.reserve(capacity) {
             out_of_memory::<V>()
         }
@@ -281,7 +284,10 @@ where
     /// assert_eq!(map.insert(37, "b").as_deref(), Some(&"a"));
     /// ```
     pub fn insert(&self, key: K, value: V) -> Option<Ref<'_, K, V>> {
-        self.insert_with::<Wait>(key, value).unwrap_or_else(|_| out_of_memory::<V>())
+        self.insert_with::<Wait>(key, value)
+            // Again, for the failure has freed what could be freed.
+            .or_else(|InsertError { key, value, .. }| self.insert_with::<Wait>(key, value))
+            .unwrap_or_else(|_| out_of_memory::<V>())
     }
 
     /// As [`insert`](Self::insert), but never waits and never aborts: for interrupt handlers.
@@ -312,12 +318,18 @@ where
     fn insert_with<A: Acquire>(&self, key: K, value: V) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
         let hash = self.hash(&key);
         let pin = self.core.pin();
-        let old = match self.core.insert::<A>(&pin, hash, key, value, OnLive::Replace) {
-            Ok(Inserted::Replaced(old)) => Some(NonNull::from(old)),
-            Ok(_) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(self.finish(pin, old))
+        match self.core.insert::<A>(&pin, hash, key, value, OnLive::Replace) {
+            Ok(Inserted::Replaced(old)) => {
+                let old = NonNull::from(old);
+                Ok(self.finish(pin, Some(old)))
+            }
+            Ok(Inserted::New(_) | Inserted::Kept(_)) => Ok(self.finish(pin, None)),
+            Err(error) => {
+                // A table may have been promoted before there was no memory for the next.
+                self.finish(pin, None);
+                Err(error)
+            }
+        }
     }
 
     /// The value of a key, after inserting `value` if there was none. Go's `LoadOrStore`.
@@ -348,11 +360,9 @@ where
     pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> Ref<'_, K, V> {
         let hash = self.hash(&key);
         let pin = self.core.pin();
-        let (value, wrote) = match self.core.get_or_insert_with(&pin, hash, key, f) {
-            Ok(Inserted::New(value)) => (NonNull::from(value), true),
-            Ok(Inserted::Kept(value) | Inserted::Replaced(value)) => (NonNull::from(value), false),
-            Err(_) => out_of_memory::<V>(),
-        };
+        let found = self.core.get_or_insert_with(&pin, hash, key, f);
+        let (value, wrote) = found.unwrap_or_else(|_| out_of_memory::<V>());
+        let value = NonNull::from(value);
         // SAFETY: the value was found or inserted under this pin.
         unsafe { Ref::new(value, pin, wrote.then_some(&self.core)) }
     }
@@ -385,8 +395,8 @@ where
 
     /// Removes a key; returns the value that it had. Go's `LoadAndDelete`.
     ///
-    /// Takes no lock once the key was promoted; when more than half of the map's table is removed keys it tries to take
-    /// it, without waiting, to move on to a smaller table, for which it then allocates. A key that was inserted
+    /// Takes no lock once the key was promoted. When the map's table has become more than four times too large, it tries to take the
+    /// lock, without waiting, for some short steps towards a smaller table, which is then allocated. A key that was inserted
     /// recently takes the lock for a moment.
     pub fn remove<Q>(&self, key: &Q) -> Option<Ref<'_, K, V>>
     where

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use mutex_traits::ScopedRawMutex;
 
@@ -13,6 +14,10 @@ impl<K, V, L: Default, S: Default> Default for SyncMap<K, V, L, S> {
         Self::with_lock_and_hasher(L::default(), S::default())
     }
 }
+
+// A panic leaves the map whole and unlocked; what it may leave half-done is in a key or a value, behind a shared reference.
+impl<K: RefUnwindSafe, V: RefUnwindSafe, L, S: UnwindSafe> UnwindSafe for SyncMap<K, V, L, S> {}
+impl<K: RefUnwindSafe, V: RefUnwindSafe, L, S: RefUnwindSafe> RefUnwindSafe for SyncMap<K, V, L, S> {}
 
 impl<K: fmt::Debug, V: fmt::Debug, L: ScopedRawMutex, S> fmt::Debug for SyncMap<K, V, L, S> {
     /// The entries. When some can be found under the lock only, and the lock is held, it does not wait: it shows the

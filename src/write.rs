@@ -25,8 +25,15 @@ enum Edit<R> {
     Expunged,
 }
 
-/// Tombstones that a small table may keep.
-const FEW: usize = 16;
+/// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less than
+/// three.
+const SPARSE: usize = 4;
+/// So many live entries are assumed at least: a table of 16 buckets is never too large.
+const FEW: usize = 4;
+/// Steps under the lock by which one removal moves on to a smaller table. By four, the move is complete before the
+/// entries run out that are there when it begins: it takes a step for eight buckets, of which each entry has little more
+/// than four.
+const SHRINK_STEPS: usize = 4;
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Inserts a key, or does to its value what `on_live` says.
@@ -83,21 +90,25 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         }
     }
 
-    /// Finds a key, or inserts it with what `f` returns.
+    /// Finds a key, or inserts it with what `f` returns. Also whether it was a write that may have retired something.
     pub(crate) fn get_or_insert_with<'p>(
         &'p self,
         pin: &'p Pin<'_>,
         hash: usize,
         key: K,
         f: impl FnOnce() -> V,
-    ) -> Result<Inserted<'p, V>, ErrorKind>
+    ) -> Result<(&'p V, bool), ErrorKind>
     where
         K: Eq,
     {
         match self.get::<Wait>(pin, hash, |other| key == *other) {
-            Ok(Some((_, value))) => Ok(Inserted::Kept(value)),
-            Ok(None) => self.insert::<Wait>(pin, hash, key, f(), OnLive::Keep).map_err(|error| error.kind),
+            Ok(Some((_, value))) => return Ok((value, false)),
+            Ok(None) => {}
             Err(never) => match never {},
+        }
+        match self.insert::<Wait>(pin, hash, key, f(), OnLive::Keep) {
+            Ok(Inserted::New(value) | Inserted::Kept(value) | Inserted::Replaced(value)) => Ok((value, true)),
+            Err(error) => Err(error.kind),
         }
     }
 
@@ -112,7 +123,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let mut found = self.find_in(read, hash, &mut eq).map(|found| found.entry);
         loop {
             if let Some(entry) = found {
-                match self.edit_entry(entry, |current| self.delete(pin, entry, current)) {
+                match self.edit_entry(entry, |current| self.delete(entry, current)) {
                     Edit::Done(value) => return Ok(Some(value)),
                     Edit::Absent => return Ok(None),
                     Edit::Expunged => {}
@@ -130,6 +141,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                         let value = self.kill(handle);
                         entries.push(&self.storage, handle);
                         self.garbage.retire_entries(&self.storage, entries);
+                        self.shrink();
                         return Ok(value);
                     }
                 }
@@ -234,7 +246,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     ) -> Result<Option<&'p V>, A::Error> {
         let removed = self.edit::<A, _>(pin, hash, eq, |entry, current| {
             // SAFETY: from the slot, under the pin.
-            if f(unsafe { self.value(current) }) { self.delete(pin, entry, current).map(Some) } else { Ok(None) }
+            if f(unsafe { self.value(current) }) { self.delete(entry, current).map(Some) } else { Ok(None) }
         })?;
         Ok(removed.flatten())
     }
@@ -249,7 +261,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             self.edit_entry(entry, |current| {
                 // SAFETY: from the slot, under the pin.
                 let keep = f(&entry.key, unsafe { self.value(current) });
-                if keep { Ok(()) } else { self.delete(pin, entry, current).map(drop) }
+                if keep { Ok(()) } else { self.delete(entry, current).map(drop) }
             });
         }
     }
@@ -278,26 +290,46 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(now.table)
     }
 
-    /// Promotes `dirty`, and drops all tombstones, in short steps under the lock.
+    /// Promotes `dirty`, drops all tombstones, and moves on to a table of the right size; in short steps under the lock.
     pub(crate) fn promote(&self, pin: &Pin<'_>) {
-        let start = self.snapshot(pin);
-        let mut now = start;
-        while now.table.map(core::ptr::from_ref) == start.table.map(core::ptr::from_ref)
-            && (now.amended || self.tombstones(now) > 0)
-        {
-            match self.locked::<Wait, _>(|dirty| self.ask(dirty)) {
-                Ok(true) => now = self.snapshot(pin),
-                // Without memory for another table, it has to stay as it is.
-                Ok(false) => return,
-                Err(never) => match never {},
+        // One round may not do: a `dirty` that is there already may have been copied before its entries were removed; and
+        // a table has at least an eighth of the last one's size, so what is much too large shrinks in several.
+        for round in 0.. {
+            let start = self.snapshot(pin);
+            let mut now = start;
+            while now.is_table_of(start) && self.is_improvable(now) {
+                match self.locked::<Wait, _>(|dirty| self.ask(dirty)) {
+                    Ok(true) => now = self.snapshot(pin),
+                    // Without memory for another table, it has to stay as it is.
+                    Ok(false) => return,
+                    Err(never) => match never {},
+                }
+            }
+            if !self.is_improvable(now) || round > 0 && now.buckets() >= start.buckets() {
+                return;
             }
         }
     }
 
-    /// Entries of `read` that take up room without being live, at least; exact when nobody else writes.
-    fn tombstones(&self, read: Snapshot<'_, St::Index>) -> usize {
+    fn is_improvable(&self, read: Snapshot<'_, St::Index>) -> bool {
         let len = self.len.load(Ordering::Relaxed);
-        read.table.map_or(0, |table| table.index().len().saturating_sub(len))
+        let has_tombstones = read.table.is_some_and(|table| table.index().len() > len);
+        read.amended || has_tombstones || self.is_sparse()
+    }
+
+    fn is_sparse(&self) -> bool {
+        let len = self.len.load(Ordering::Relaxed);
+        self.buckets.load(Ordering::Relaxed) > SPARSE * len.max(FEW)
+    }
+
+    /// Ends a removal: moves on to a smaller table if this one is too large, by some short steps. Never waits for the lock:
+    /// whoever has it may be what this interrupted. The next removal does the steps that are missed here.
+    fn shrink(&self) {
+        for _ in 0..SHRINK_STEPS {
+            if !self.is_sparse() || !matches!(self.locked::<Try, _>(|dirty| self.ask(dirty)), Ok(true)) {
+                return;
+            }
+        }
     }
 
     /// Settles an insertion whose key has an entry. `Err`: the entry is not live.
@@ -353,16 +385,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// live → DELETED, and the node is retired. Returns its value.
-    fn delete<'p>(&'p self, pin: &'p Pin<'_>, entry: &Entry<K, V>, current: *mut Node<V>) -> Result<&'p V, State<V>> {
+    fn delete<'p>(&'p self, entry: &'p Entry<K, V>, current: *mut Node<V>) -> Result<&'p V, State<V>> {
         entry.delete(current)?;
         self.len.fetch_sub(1, Ordering::SeqCst);
         // SAFETY: taken out of the slot by this caller.
         unsafe { self.garbage.retire_node(&self.storage, current) };
-        // When more than half of the table is tombstones, move on a smaller one. Whoever has the lock now will do as well.
-        if self.tombstones(self.snapshot(pin)) > self.len.load(Ordering::Relaxed).max(FEW) {
-            let _moved_on = self.locked::<Try, _>(|dirty| self.ask(dirty));
-        }
-        // SAFETY: it was in a slot, under the pin.
+        self.shrink();
+        // SAFETY: it was in the slot, under the pin that `entry` is under.
         Ok(unsafe { self.value(current) })
     }
 
@@ -404,8 +433,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             let Some(table) = table else { continue };
             for handle in (0..table.index().buckets()).filter_map(|i| table.index().bucket(i)) {
                 // SAFETY: an entry of a table that is not freed yet.
-                let hash = unsafe { self.entry(handle) }.hash;
-                if !leads_to(also_in, hash, handle) {
+                let entry = unsafe { self.entry(handle) };
+                if !leads_to(also_in, entry, handle) {
                     // SAFETY: who detached the tables kills and retires their entries; each comes here once, and is
                     // in no list, for the list of expunged ones was given up.
                     unsafe {

@@ -103,6 +103,27 @@ fn reader_with_a_stale_phase() {
     });
 }
 
+/// Whoever unpins and then reclaims must not overlook what a writer retired that still saw the pin: guards the fence at the
+/// beginning of `collect` in `src/garbage.rs`.
+#[test]
+fn reclaiming_after_reading() {
+    explore(5, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.map.promote();
+
+        let other = Arc::clone(&model);
+        let reading = thread::spawn(move || {
+            drop(other.map.get(&1));
+            other.map.reclaim();
+        });
+        model.insert(1, 11);
+        reading.join().unwrap();
+        assert!(model.map.garbage().is_empty(), "nobody is pinned: {:?}", model.map.garbage());
+        model.check();
+    });
+}
+
 /// Two writers collect at the same time: one of them does it for both, and nothing is left.
 #[test]
 fn two_collectors() {

@@ -85,6 +85,9 @@ fn pinned<L: ScopedRawMutex>(map: &Pinned<'static, u32, u64, L, FxBuildHasher>) 
     let _: u32 = keys.clone().sum();
     for (_key, _value) in map {}
     shown(&(map, iter, keys, values));
+    let _: Garbage = map.garbage();
+    map.reclaim();
+    map.promote();
     map.clear();
 }
 

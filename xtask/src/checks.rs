@@ -41,7 +41,7 @@ const STEPS: &[Step] = &[
     },
     Step { name: "docs", about: "rustdoc without a warning, also as docs.rs builds it", run: docs },
     Step { name: "consumer", about: "a no_std crate that depends on twinmap, on every target", run: consumer },
-    Step { name: "loom", about: "the models, in every interleaving", run: loom },
+    Step { name: "loom", about: "the models, in every interleaving up to a number of preemptions", run: loom },
     Step { name: "miri", about: "undefined behaviour, by both borrow models", run: miri },
     Step { name: "demo", about: "the firmware under QEMU, compared with the host", run: demo_step },
     Step { name: "msrv", about: "the oldest compiler that is supported", run: msrv },
@@ -174,10 +174,14 @@ fn consumer(_: Effort) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn loom(_: Effort) -> Result<Outcome> {
-    with_features(cargo("test --release --test loom_* --target-dir target/loom"), ALL_FEATURES)
-        .env("RUSTFLAGS", "--cfg loom")
-        .run()?;
+fn loom(effort: Effort) -> Result<Outcome> {
+    let mut test = with_features(cargo("test --release --test loom_* --target-dir target/loom"), ALL_FEATURES)
+        .env("RUSTFLAGS", "--cfg loom");
+    if effort.long {
+        // At least that many in every model, on top of what each needs.
+        test = test.env("LOOM_MAX_PREEMPTIONS", "4");
+    }
+    test.run()?;
     Ok(Outcome::Passed)
 }
 
