@@ -103,6 +103,35 @@ fn reader_with_a_stale_phase() {
     });
 }
 
+/// As above, with a collector that goes round again for what the writer retired: it has executed its own fence
+/// before, so that the one in `poll` is all there is.
+#[test]
+fn reader_with_a_stale_phase_and_another_collector() {
+    explore(2, || {
+        let model = Arc::new(Model::new());
+        model.insert(1, 10);
+        model.insert(2, 20);
+        model.map.promote();
+
+        let other = Arc::clone(&model);
+        let reading = thread::spawn(move || {
+            let number = other.get(1);
+            assert!(matches!(number, Some(10..=12)));
+        });
+        let other = Arc::clone(&model);
+        let collecting = thread::spawn(move || {
+            other.insert(2, 21);
+        });
+        let old = model.map.pin();
+        model.insert(1, 11);
+        drop(old);
+        model.insert(1, 12);
+        reading.join().unwrap();
+        collecting.join().unwrap();
+        model.check();
+    });
+}
+
 /// Whoever unpins and then reclaims must not overlook what a writer retired that still saw the pin: guards the fence at the
 /// beginning of `collect` in `src/garbage.rs`.
 #[test]
