@@ -3,6 +3,8 @@
 //! Reads that race with freeing are found by the library itself: under loom each object that is freed after a grace
 //! period has a cell that readers read and the freeing writes (`Lifetime` in `src/sync.rs`).
 
+#![allow(dead_code)] // Each model uses a part of this.
+
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};

@@ -1,0 +1,296 @@
+//! What takes the lock and what does not, what runs under it, and what happens while it is held: seen by a lock of the
+//! user's own.
+#![cfg(all(feature = "alloc", not(loom)))]
+
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use twinmap::{ErrorKind, FxBuildHasher, ScopedRawMutex, SpinLock, WouldBlock};
+
+type Map<K, V> = twinmap::SyncMap<K, V, Watched>;
+
+/// A lock that counts. The clone that a test keeps is the same lock.
+#[derive(Clone, Default)]
+struct Watched(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    lock: SpinLock,
+    /// Calls that would have waited, and that would not.
+    waits: AtomicUsize,
+    tries: AtomicUsize,
+}
+
+thread_local! {
+    static LOCKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes that this thread has the lock, also when it unwinds.
+fn locked<R>(f: impl FnOnce() -> R) -> R {
+    struct Unlocked;
+    impl Drop for Unlocked {
+        fn drop(&mut self) {
+            LOCKED.set(false);
+        }
+    }
+    LOCKED.set(true);
+    let _unlocked = Unlocked;
+    f()
+}
+
+// SAFETY: it is a `SpinLock`, which it calls for each operation.
+unsafe impl ScopedRawMutex for Watched {
+    fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        self.0.tries.fetch_add(1, SeqCst);
+        self.0.lock.try_with_lock(|| locked(f))
+    }
+
+    fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
+        assert!(!LOCKED.get(), "would hang");
+        self.0.waits.fetch_add(1, SeqCst);
+        self.0.lock.with_lock(|| locked(f))
+    }
+
+    fn is_locked(&self) -> bool {
+        self.0.lock.is_locked()
+    }
+}
+
+impl Watched {
+    /// How often `f` waited for the lock, and how often it tried.
+    fn during(&self, f: impl FnOnce()) -> (usize, usize) {
+        let counts = || (self.0.waits.load(SeqCst), self.0.tries.load(SeqCst));
+        let before = counts();
+        f();
+        let after = counts();
+        (after.0 - before.0, after.1 - before.1)
+    }
+}
+
+/// A map with the keys below `keys`, all of them promoted.
+fn promoted(keys: u32) -> (Map<u32, u32>, Watched) {
+    let lock = Watched::default();
+    let map = Map::with_lock(lock.clone());
+    assert_ne!(lock.during(|| (0..keys).for_each(|key| drop(map.insert(key, key)))), (0, 0));
+    map.promote();
+    (map, lock)
+}
+
+/// The same, with key 1_000_000 in the table that is written.
+fn amended(keys: u32) -> (Map<u32, u32>, Watched) {
+    let (map, lock) = promoted(keys);
+    assert_eq!(lock.during(|| drop(map.insert(1_000_000, 1_000_000))), (1, 0));
+    (map, lock)
+}
+
+#[test]
+fn hits_take_no_lock() {
+    for (map, lock) in [promoted(50), amended(50)] {
+        let hits = || {
+            for key in 0..50 {
+                assert_eq!(map.get(&key).as_deref(), Some(&key));
+                assert_eq!(map.try_get(&key).unwrap().as_deref(), Some(&key));
+                assert!(map.contains_key(&key));
+                assert_eq!(*map.get_or_insert(key, 0), key);
+                let pin = map.pin();
+                assert_eq!(pin.get(&key), Some(&key));
+                assert_eq!(pin.try_get(&key), Ok(Some(&key)));
+                assert_eq!(pin.get_key_value(&key), Some((&key, &key)));
+                assert!(pin.contains_key(&key));
+                assert_eq!(pin.get_or_insert_with(key, || unreachable!()), &key);
+                assert_eq!(pin.len(), map.len());
+            }
+        };
+        assert_eq!(lock.during(hits), (0, 0));
+    }
+}
+
+#[test]
+fn misses_and_iteration_take_no_lock_when_nothing_was_added() {
+    let (map, lock) = promoted(50);
+    let misses = || {
+        assert!((50..100).all(|key| map.get(&key).is_none() && !map.contains_key(&key)));
+        assert!((50..100).all(|key| map.remove(&key).is_none() && map.update(&key, |_| 0).is_none()));
+        assert_eq!(map.pin().iter().count() + map.pin().keys().count() + map.pin().values().count(), 150);
+        map.promote();
+        map.reclaim();
+    };
+    assert_eq!(lock.during(misses), (0, 0));
+    // Else they do, until there were as many as pay for a promotion.
+    let (map, lock) = amended(50);
+    let (waits, tries) = lock.during(|| assert!((50..500).all(|key| map.get(&key).is_none())));
+    assert!((1..100).contains(&waits) && tries == 0, "{waits} {tries}");
+}
+
+#[test]
+fn overwriting_and_removing_a_promoted_key_takes_no_lock() {
+    for (map, lock) in [promoted(50), amended(50)] {
+        let writes = || {
+            for key in 0..50 {
+                assert!(map.insert(key, 1).is_some());
+                assert!(map.try_insert(key, 2).unwrap().is_some());
+                assert!(map.update(&key, |value| value + 1).is_some());
+                let pin = map.pin();
+                assert!(pin.insert(key, 4).is_some());
+                assert_eq!(pin.compare_exchange(&key, &4, 5), Ok(&4));
+                assert!(pin.compare_exchange(&key, &4, 5).is_err());
+            }
+            // (Not so many that the table becomes much too large: see below.)
+            assert!((0..4).all(|key| map.remove(&key).is_some()));
+            assert!((4..8).all(|key| map.try_remove(&key).unwrap().is_some()));
+            assert!((8..12).all(|key| map.pin().remove_if(&key, |&value| value == 5).is_some()));
+        };
+        assert_eq!(lock.during(writes), (0, 0));
+    }
+}
+
+#[test]
+fn storing_a_removed_key_again_takes_no_lock_when_nothing_was_added() {
+    let (map, lock) = promoted(50);
+    let again = || {
+        for key in (0..50).chain(0..50) {
+            assert!(map.remove(&key).is_some());
+            assert!(map.insert(key, 1).is_none());
+        }
+    };
+    assert_eq!(lock.during(again), (0, 0));
+}
+
+#[test]
+fn removals_that_leave_a_table_much_too_large_try_the_lock_and_do_not_wait() {
+    let (map, lock) = promoted(100);
+    assert_eq!(lock.during(|| assert!((0..25).all(|key| map.remove(&key).is_some()))), (0, 0));
+    let (waits, tries) = lock.during(|| assert!((25..100).all(|key| map.remove(&key).is_some())));
+    assert_eq!(waits, 0);
+    assert!(tries > 0);
+
+    // A small table is never too large.
+    let (map, lock) = promoted(4);
+    assert_eq!(lock.during(|| assert!((0..4).all(|key| map.remove(&key).is_some()))), (0, 0));
+}
+
+#[test]
+fn while_the_lock_is_held_try_operations_would_block_and_hand_everything_back() {
+    let (map, lock) = amended(100);
+    let promotions = map.promotions();
+    lock.clone().with_lock(|| {
+        for key in [1_000_000, 1_000_001] {
+            assert_eq!(map.try_get(&key).map(drop), Err(WouldBlock));
+            assert_eq!(map.pin().try_get(&key), Err(WouldBlock));
+            assert_eq!(map.try_remove(&key).map(drop), Err(WouldBlock));
+            assert_eq!(map.pin().try_remove(&key), Err(WouldBlock));
+            let error = map.try_insert(key, 5).unwrap_err();
+            assert_eq!((error.key, error.value, error.kind), (key, 5, ErrorKind::WouldBlock));
+            let error = map.pin().try_insert(key, 5).unwrap_err();
+            assert_eq!((error.key, error.value, error.kind), (key, 5, ErrorKind::WouldBlock));
+        }
+        // What needs no lock goes on: from an interrupt handler that preempted the holder, for instance.
+        let waits = lock.during(|| {
+            assert_eq!(map.get(&1).as_deref(), Some(&1));
+            assert_eq!(map.insert(1, 2).as_deref(), Some(&1));
+            assert!(map.update(&1, |value| value + 1).is_some());
+            // So do removals that would rather have a smaller table.
+            assert!((0..100).all(|key| map.remove(&key).is_some()));
+            map.reclaim();
+            // It shows what it can.
+            assert_eq!(format!("{map:?}"), "{..}");
+        });
+        assert_eq!(waits.0, 0);
+    });
+    assert_eq!((map.len(), map.promotions()), (1, promotions));
+    assert_eq!(map.try_get(&1_000_000).unwrap().as_deref(), Some(&1_000_000));
+    assert!(map.try_insert(1_000_001, 5).unwrap().is_none());
+}
+
+#[test]
+fn promote_and_iter_release_the_lock_in_between() {
+    let complete: [fn(&Map<u32, u32>); 2] =
+        [|map| map.promote(), |map| assert_eq!(map.pin().iter().count(), map.len())];
+    for complete in complete {
+        let keys = if cfg!(miri) { 400 } else { 10_000 };
+        let (map, lock) = amended(keys);
+        let (waits, tries) = lock.during(|| complete(&map));
+        assert!(waits > keys as usize / 10 && tries == 0, "{waits} {tries}");
+    }
+}
+
+/// A key and a value, none of whose methods but `Eq` of the key may run under the lock.
+struct Outside(u32);
+
+thread_local! {
+    static EQ_UNDER_THE_LOCK: Cell<usize> = const { Cell::new(0) };
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+#[track_caller]
+fn assert_not_locked() {
+    CALLS.set(CALLS.get() + 1);
+    assert!(!LOCKED.get(), "user code under the lock");
+}
+
+impl Hash for Outside {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        assert_not_locked();
+        (self.0 % 16).hash(state);
+    }
+}
+
+impl Eq for Outside {}
+impl PartialEq for Outside {
+    fn eq(&self, other: &Self) -> bool {
+        EQ_UNDER_THE_LOCK.set(EQ_UNDER_THE_LOCK.get() + usize::from(LOCKED.get()));
+        self.0 == other.0
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        assert_not_locked();
+    }
+}
+
+#[derive(PartialEq)]
+struct Value(u8);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        assert_not_locked();
+    }
+}
+
+#[test]
+fn no_user_code_but_eq_runs_under_the_lock() {
+    let lock = Watched::default();
+    let map = Map::<Outside, Value>::with_lock_and_hasher(lock.clone(), FxBuildHasher);
+    let outside = |result: bool| {
+        assert_not_locked();
+        result
+    };
+    let mut random = 1_u32;
+    let taken = lock.during(|| {
+        for i in 0..if cfg!(miri) { 600 } else { 30_000 } {
+            random ^= random << 13;
+            random ^= random >> 17;
+            random ^= random << 5;
+            let key = Outside(random % 64);
+            match random / 64 % 40 {
+                0..12 => drop(map.insert(key, Value(0))),
+                12..14 => drop(map.try_insert(key, Value(0))),
+                14..22 => drop(map.remove(&key)),
+                22..24 => drop(map.get_or_insert_with(key, || Value(u8::from(outside(true))))),
+                24..26 => drop(map.update(&key, |_| Value(u8::from(outside(true))))),
+                26..28 => drop(map.pin().compare_exchange(&key, &Value(0), Value(1))),
+                28..30 => drop(map.pin().remove_if(&key, |_| outside(true))),
+                30..35 => drop(map.get(&key)),
+                35 => map.promote(),
+                36 if i % 8 == 0 => map.clear(),
+                37 => map.pin().retain(|key, _| outside(key.0 % 3 != 0)),
+                _ => assert!(map.pin().iter().all(|(key, _)| outside(key.0 < 64))),
+            }
+        }
+    });
+    assert!(map.promotions() > 10 && taken.0 > 100);
+    assert!(CALLS.get() > 1_000 && EQ_UNDER_THE_LOCK.get() > 10);
+}

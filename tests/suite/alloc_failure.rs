@@ -1,0 +1,177 @@
+//! Each allocation of an operation made to fail in turn; and operations without any memory.
+
+use std::collections::HashMap;
+
+use twinmap::ErrorKind;
+
+use super::alloc::{failing_always, failing_nth, usage};
+use super::count;
+use crate::Map;
+
+type Texts = Map<String, Box<str>>;
+type Model = HashMap<String, Box<str>>;
+
+fn text(key: u32) -> String {
+    format!("key {key}")
+}
+
+fn value(key: u32) -> Box<str> {
+    format!("value {key}").into()
+}
+
+fn insert(map: &Texts, keys: impl IntoIterator<Item = u32>) {
+    keys.into_iter().for_each(|key| assert!(map.insert(text(key), value(key)).is_none()));
+}
+
+/// More than one step of the incremental copy takes.
+fn many() -> u32 {
+    count(100, 16) as u32
+}
+
+/// What it is, a map in that state, and the key to insert.
+type State = (&'static str, fn() -> Texts, u32);
+
+/// In each state, an insertion allocates something else.
+fn states() -> Vec<State> {
+    fn with(f: impl FnOnce(&Texts)) -> Texts {
+        let map = Texts::default();
+        f(&map);
+        map
+    }
+    fn promoted(keys: u32, f: impl FnOnce(&Texts)) -> Texts {
+        with(|map| {
+            insert(map, 0..keys);
+            map.promote();
+            f(map);
+        })
+    }
+    vec![
+        ("empty", || with(|_| {}), 0),
+        ("a key in the table that is written", || with(|map| insert(map, 0..3)), 3),
+        ("no such table yet", || promoted(3, |_| {}), 3),
+        ("no such table yet, a large map", || promoted(many(), |_| {}), 250),
+        ("being copied", || promoted(many(), |map| insert(map, 200..201)), 250),
+        ("the key is removed", || promoted(3, |map| drop(map.remove("key 1"))), 1),
+        (
+            "the key is expunged",
+            || {
+                promoted(3, |map| {
+                    map.remove("key 1");
+                    insert(map, 10..11);
+                })
+            },
+            1,
+        ),
+        ("the key is there", || promoted(3, |_| {}), 1),
+        ("the key is there, only under the lock", || with(|map| insert(map, 0..3)), 1),
+    ]
+}
+
+#[track_caller]
+fn assert_holds(map: &Texts, model: &Model, state: &str) {
+    assert_eq!(map.len(), model.len(), "{state}");
+    assert!(model.iter().all(|(key, value)| map.get(key).as_deref() == Some(value)), "{state}");
+    assert_eq!(map.pin().iter().count(), model.len(), "{state}");
+}
+
+#[test]
+fn try_insert_hands_key_and_value_back_at_each_failure() {
+    let start = usage();
+    let mut errors = 0;
+    for (state, make, key) in states() {
+        // Through the map or `Pinned`; one allocation fails, or all from it on.
+        let ways = [(false, false), (true, true), (true, false), (false, true)];
+        for &(pinned, one) in &ways[..count(4, 2)] {
+            for n in 0.. {
+                let map = make();
+                let mut model: Model = make().into_iter().collect();
+                let (k, v) = (text(key), Box::from("new"));
+                let (inserted, failed) = failing_nth(n, one, || match pinned {
+                    true => map.pin().try_insert(k, v).map(|_| ()),
+                    false => map.try_insert(k, v).map(|_| ()),
+                });
+                if let Err(error) = inserted {
+                    assert!(failed, "{state}");
+                    assert_eq!(error.kind, ErrorKind::OutOfMemory);
+                    assert_eq!((error.key, &*error.value), (text(key), "new"));
+                    errors += 1;
+                    // Unchanged, and it works on.
+                    if n % 2 == 0 {
+                        assert_holds(&map, &model, state);
+                    }
+                    assert_eq!(map.try_insert(text(key), "new".into()).unwrap().as_deref(), model.get(&text(key)));
+                }
+                model.insert(text(key), "new".into());
+                assert_holds(&map, &model, state);
+                let more = count(100, 2);
+                insert(&map, 300..300 + more as u32);
+                map.promote();
+                assert_eq!(map.len(), model.len() + more);
+                // (An operation can also succeed although an allocation failed.)
+                if !failed {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(errors > count(30, 10), "{errors}");
+    assert_eq!(usage().live_since(start), 0, "leaked");
+}
+
+#[test]
+fn a_growing_map_survives_random_failures() {
+    let start = usage();
+    let (map, mut model, mut errors) = (Map::<u32, u32>::default(), HashMap::new(), 0);
+    for i in 0..count(3_000, 300) as u32 {
+        let (inserted, _) = failing_nth(i as usize % 5, i % 7 == 0, || map.try_insert(i, i).map(|_| ()));
+        match inserted {
+            Ok(()) => drop(model.insert(i, i)),
+            Err(error) => {
+                assert_eq!((error.key, error.value, error.kind), (i, i, ErrorKind::OutOfMemory));
+                errors += 1;
+            }
+        }
+        if i % 3 == 0 {
+            assert_eq!(failing_always(|| map.remove(&(i / 2)).map(|value| *value)), model.remove(&(i / 2)));
+        }
+        assert_eq!(map.len(), model.len());
+    }
+    assert!(errors > 50 && model.len() > 50);
+    assert_eq!(map.into_iter().collect::<HashMap<_, _>>(), model);
+    drop(model);
+    assert_eq!(usage().live_since(start), 0, "leaked");
+}
+
+#[test]
+fn all_but_insertions_work_without_memory() {
+    let map: Map<u32, u32> = (0..100).map(|key| (key, key)).collect();
+    map.promote();
+    map.insert(100, 100);
+    // Without memory a panic could not even be reported: what there is to see is looked at afterwards.
+    let seen = failing_always(|| {
+        let hit = map.get(&1).map(|value| *value);
+        let found = map.get(&100).map(|value| *value);
+        let removed = map.remove(&100).map(|value| *value);
+        // This node is free now, and enough to overwrite as often as one likes.
+        let overwritten = (0..50).all(|value| map.try_insert(2, value).is_ok_and(|old| old.is_some()));
+        let updated = map.update(&2, |value| value + 1).map(|value| *value);
+        let sum: u32 = map.pin().values().sum();
+        (hit, found, removed, overwritten, updated, sum)
+    });
+    assert_eq!(seen, (Some(1), Some(100), Some(100), true, Some(50), 4950 - 2 + 50));
+
+    // Much is removed: there is no memory for a smaller table, and that has to wait.
+    let (removed, kept, len) = failing_always(|| {
+        let removed = (0..80).filter(|key| map.remove(key).is_some()).count();
+        map.promote();
+        map.pin().retain(|key, _| key % 2 == 0);
+        let kept = (80..100).filter(|key| map.contains_key(key)).count();
+        let len = map.len();
+        map.clear();
+        map.reclaim();
+        (removed, kept, len)
+    });
+    assert_eq!((removed, kept, len), (80, 10, 10));
+    assert!(map.is_empty() && map.garbage().is_empty());
+    assert!(map.try_insert(1, 1).unwrap().is_none());
+}

@@ -1,0 +1,92 @@
+//! Guards and iterators that are forgotten (`mem::forget`) are never unsound; what they keep is freed with the map.
+
+#![allow(clippy::forget_non_drop)] // Whether they have a destructor is not what matters here.
+
+use std::mem::forget;
+
+use super::tracked::{Census, Tracked};
+use crate::Map;
+
+fn map_of(census: &'static Census, keys: u32) -> Map<u32, Tracked> {
+    (0..keys).map(|key| (key, census.track(key))).collect()
+}
+
+/// Overwrites, removes, inserts, clears: with a forgotten pin nothing of it is freed before the map.
+fn change(census: &'static Census, map: &Map<u32, Tracked>) {
+    for round in 0..5 {
+        (0..10).for_each(|key| drop(map.insert(key, census.track(key))));
+        map.promote();
+        (0..10).step_by(2).for_each(|key| drop(map.remove(&key)));
+        assert_eq!(map.pin().iter().filter(|(key, value)| value.id() == **key).count(), map.len());
+        if round == 3 {
+            map.clear();
+        }
+        map.reclaim();
+    }
+}
+
+#[test]
+fn a_forgotten_pinned_or_ref_or_iterator_is_a_pin_for_ever() {
+    static CENSUS: Census = Census::new();
+    let forget_one: [fn(&Map<u32, Tracked>); 6] = [
+        |map| forget(map.pin()),
+        |map| forget(map.get(&1).unwrap()),
+        |map| forget(map.insert(1, CENSUS.track(1)).unwrap()),
+        |map| forget(map.remove(&1).unwrap()),
+        |map| forget(map.get_or_insert(100, CENSUS.track(100))),
+        |map| {
+            let pin = map.pin();
+            let mut iter = pin.iter();
+            iter.next();
+            forget(iter);
+            forget(pin);
+        },
+    ];
+    for forget_one in forget_one {
+        let map = map_of(&CENSUS, 10);
+        forget_one(&map);
+        change(&CENSUS, &map);
+        assert!(map.garbage().values >= 50, "{:?}", map.garbage());
+        drop(map);
+        CENSUS.assert_all_dropped();
+
+        // With the means that want the map for themselves.
+        let mut map = map_of(&CENSUS, 10);
+        forget_one(&map);
+        change(&CENSUS, &map);
+        assert!(map.iter_mut().all(|(key, value)| value.id() == *key));
+        let len = map.len();
+        assert_eq!(map.drain().filter(|(key, value)| value.id() == *key).count(), len);
+        change(&CENSUS, &map);
+        let len = map.len();
+        assert_eq!(map.into_iter().filter(|(key, value)| value.id() == *key).count(), len);
+        CENSUS.assert_all_dropped();
+    }
+}
+
+#[test]
+fn a_forgotten_iterator_alone_is_no_pin() {
+    static CENSUS: Census = Census::new();
+    let mut map = map_of(&CENSUS, 10);
+    forget(map.pin().iter());
+    forget(map.iter_mut());
+    change(&CENSUS, &map);
+    assert!(map.garbage().is_empty());
+    drop(map);
+    CENSUS.assert_all_dropped();
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "leaks, as it says, and Miri reports leaks")]
+fn a_forgotten_drain_leaks_what_it_had_and_leaves_the_map_empty() {
+    static CENSUS: Census = Census::new();
+    let mut map = map_of(&CENSUS, 10);
+    let mut drain = map.drain();
+    drop(drain.next());
+    forget(drain);
+    assert_eq!((map.len(), map.pin().iter().count(), CENSUS.live()), (0, 0, 9));
+    change(&CENSUS, &map);
+    forget(map_of(&CENSUS, 10).into_iter());
+    drop(map);
+    assert_eq!(CENSUS.live(), 9 + 10);
+}

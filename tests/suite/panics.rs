@@ -1,0 +1,240 @@
+//! Each call of the user's code in turn panics: the map is whole and unlocked, nothing is dropped twice, nothing leaks.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use super::alloc::usage;
+use super::count;
+use super::tracked::{Census, Tracked};
+
+thread_local! {
+    /// How many calls are yet to succeed.
+    static FUSE: Cell<Option<usize>> = const { Cell::new(None) };
+    /// What has panicked.
+    static BLOWN: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// What user code does first.
+fn may_panic(what: &'static str) {
+    match FUSE.get() {
+        Some(0) => {
+            FUSE.set(None);
+            BLOWN.with_borrow_mut(|blown| blown.insert(what));
+            // Unlike `panic!`, it prints nothing.
+            resume_unwind(Box::new(()));
+        }
+        fuse => FUSE.set(fuse.map(|left| left - 1)),
+    }
+}
+
+static CENSUS: Census = Census::new();
+
+/// A key or a value whose every method may panic.
+struct Fused(Tracked);
+
+fn fused(id: u32) -> Fused {
+    Fused(CENSUS.track(id))
+}
+
+impl PartialEq for Fused {
+    fn eq(&self, other: &Self) -> bool {
+        may_panic("Eq");
+        self.0 == other.0
+    }
+}
+
+impl Eq for Fused {}
+
+impl Hash for Fused {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        may_panic("Hash");
+        (self.0.id() % 3).hash(state);
+    }
+}
+
+impl Drop for Fused {
+    fn drop(&mut self) {
+        may_panic("Drop");
+    }
+}
+
+type Map = crate::Map<Fused, Fused>;
+
+/// Has keys 0 to 5, with values ten times that.
+const KEYS: u32 = 6;
+/// Was removed, is only there in memory.
+const REMOVED: u32 = 7;
+const NEW: u32 = 100;
+
+fn in_dirty() -> Map {
+    let map: Map = (0..KEYS).map(|key| (fused(key), fused(10 * key))).collect();
+    map.insert(fused(REMOVED), fused(0));
+    map.remove(&fused(REMOVED));
+    map
+}
+
+fn in_read() -> Map {
+    let map: Map = (0..KEYS).map(|key| (fused(key), fused(10 * key))).collect();
+    map.insert(fused(REMOVED), fused(0));
+    map.promote();
+    map.remove(&fused(REMOVED));
+    map
+}
+
+/// A part of the keys in each table, and one expunged.
+fn in_both() -> Map {
+    let map: Map = (0..KEYS / 2).map(|key| (fused(key), fused(10 * key))).collect();
+    map.insert(fused(REMOVED), fused(0));
+    map.promote();
+    map.remove(&fused(REMOVED));
+    map.extend_shared(KEYS / 2..KEYS);
+    map
+}
+
+/// With garbage of all kinds, which the next write frees.
+fn with_garbage() -> Map {
+    let map = in_read();
+    let pin = map.pin();
+    for _ in 0..3 {
+        (0..KEYS).for_each(|key| drop(map.insert(fused(key), fused(10 * key))));
+        map.insert(fused(REMOVED), fused(0));
+        map.promote();
+        map.remove(&fused(REMOVED));
+        map.promote();
+    }
+    drop(pin);
+    assert!(map.garbage().values > 0 && map.garbage().entries > 0 && map.garbage().tables > 0);
+    map
+}
+
+trait ExtendShared {
+    fn extend_shared(&self, keys: std::ops::Range<u32>);
+}
+
+impl ExtendShared for Map {
+    fn extend_shared(&self, keys: std::ops::Range<u32>) {
+        keys.for_each(|key| drop(self.insert(fused(key), fused(10 * key))));
+    }
+}
+
+type Operation = (&'static str, fn(&mut Map));
+
+/// Operations on a single key: the others have to be as before.
+const SINGLE: &[Operation] = &[
+    ("get", |map| drop(map.get(&fused(1)))),
+    ("get, absent", |map| drop(map.get(&fused(NEW)))),
+    ("insert, new", |map| drop(map.insert(fused(NEW), fused(1)))),
+    ("insert, there", |map| drop(map.insert(fused(0), fused(1)))),
+    ("insert, removed", |map| drop(map.insert(fused(REMOVED), fused(1)))),
+    ("try_insert, new", |map| drop(map.try_insert(fused(NEW), fused(1)))),
+    ("pinned insert, there", |map| assert!(map.pin().insert(fused(0), fused(1)).is_some())),
+    ("get_or_insert_with, new", |map| {
+        drop(map.get_or_insert_with(fused(NEW), || {
+            may_panic("closure of get_or_insert_with");
+            fused(1)
+        }));
+    }),
+    ("get_or_insert, there", |map| drop(map.get_or_insert(fused(0), fused(1)))),
+    ("get_or_insert, overtaken", |map| {
+        drop(map.get_or_insert_with(fused(NEW), || {
+            map.insert(fused(NEW), fused(1));
+            fused(2)
+        }));
+    }),
+    ("update", |map| {
+        drop(map.update(&fused(0), |_| {
+            may_panic("closure of update");
+            fused(1)
+        }));
+    }),
+    ("compare_exchange", |map| assert!(map.pin().compare_exchange(&fused(0), &fused(0), fused(1)).is_ok())),
+    ("compare_exchange, stale", |map| drop(map.pin().compare_exchange(&fused(0), &fused(8), fused(1)))),
+    ("remove", |map| drop(map.remove(&fused(0)))),
+    ("remove_if", |map| {
+        map.pin().remove_if(&fused(0), |_| {
+            may_panic("closure of remove_if");
+            true
+        });
+    }),
+    ("get_mut", |map| *map.get_mut(&fused(0)).unwrap() = fused(1)),
+    ("iter", |map| map.pin().iter().for_each(|_| may_panic("loop over iter"))),
+    ("promote", |map| map.promote()),
+    ("reclaim", |map| map.reclaim()),
+    ("extend", |map| map.extend((NEW..NEW + 20).map(|key| (fused(key), fused(1))))),
+];
+
+/// Operations on everything.
+const BULK: &[Operation] = &[
+    ("retain", |map| {
+        map.pin().retain(|key, _| {
+            may_panic("closure of retain");
+            key.0.id() % 2 == 0
+        });
+    }),
+    ("clear", |map| map.clear()),
+    ("remove all", |map| (0..KEYS).for_each(|key| drop(map.remove(&fused(key))))),
+    ("drain", |map| assert_eq!(map.drain().take(2).count(), 2)),
+    ("into_iter", |map| assert_eq!(std::mem::take(map).into_iter().take(2).count(), 2)),
+    ("drop", |map| drop(std::mem::take(map))),
+    ("rebuild", |map| *map = std::mem::take(map).into_iter().collect()),
+];
+
+/// Runs `operation` with each call of user code panicking in turn, on a new map each time.
+fn with_each_call_panicking(make: fn() -> Map, (name, operation): Operation, bulk: bool) {
+    // (Under Miri, some of the calls.)
+    for n in (0..).step_by(count(1, 5)) {
+        let start = usage();
+        let mut map = make();
+        FUSE.set(Some(n));
+        let result = catch_unwind(AssertUnwindSafe(|| operation(&mut map)));
+        let panicked = FUSE.take().is_none();
+        assert_eq!(result.is_err(), panicked, "{name}: a panic of the map's own, or one that was swallowed");
+        drop(result);
+
+        // Unlocked, and whole.
+        assert!(map.try_insert(fused(200), fused(200)).is_ok(), "{name} {n}: still locked");
+        for key in 0..KEYS {
+            let value = map.get(&fused(key)).map(|value| value.0.id());
+            let may_differ = bulk || key == 0;
+            assert!(
+                value == Some(10 * key) || may_differ && matches!(value, None | Some(1)),
+                "{name} {n}: {key} {value:?}"
+            );
+        }
+        assert_eq!(map.pin().iter().count(), map.len(), "{name} {n}");
+        map.remove(&fused(200));
+        // It works on, also what an earlier call did not finish: nothing is lost that was to be freed.
+        let more = NEW..NEW + count(40, 4) as u32;
+        more.clone().for_each(|key| drop(map.insert(fused(key), fused(key))));
+        more.for_each(|key| drop(map.remove(&fused(key))));
+        map.promote();
+        map.promote();
+        map.reclaim();
+        assert!(map.garbage().is_empty(), "{name} {n}");
+        assert_eq!(CENSUS.live(), 2 * map.len(), "{name} {n}: leaked");
+        drop(map);
+        assert_eq!((CENSUS.live(), usage().live_since(start)), (0, 0), "{name} {n}: leaked");
+        if !panicked {
+            assert!(n > 0 || matches!(name, "promote" | "reclaim"), "{name}: calls no user code");
+            return;
+        }
+    }
+}
+
+/// One test, since the census is shared.
+#[test]
+fn a_panic_in_user_code_leaves_the_map_whole_and_unlocked() {
+    // The first panic of a thread allocates something that stays.
+    FUSE.set(Some(0));
+    catch_unwind(|| may_panic("")).unwrap_err();
+
+    let makes: [fn() -> Map; 4] = [in_both, with_garbage, in_dirty, in_read];
+    for &make in &makes[..count(4, 2)] {
+        SINGLE.iter().for_each(|&operation| with_each_call_panicking(make, operation, false));
+        BULK.iter().for_each(|&operation| with_each_call_panicking(make, operation, true));
+    }
+    CENSUS.assert_all_dropped();
+    assert_eq!(BLOWN.with_borrow(BTreeSet::len), 9, "{:?}", BLOWN.take());
+}
