@@ -183,8 +183,9 @@ const BULK: &[Operation] = &[
 
 /// Runs `operation` with each call of user code panicking in turn, on a new map each time.
 fn with_each_call_panicking(make: fn() -> Map, (name, operation): Operation, bulk: bool) {
-    // (Under Miri, some of the calls.)
-    for n in (0..).step_by(count(1, 5)) {
+    // (Under Miri, some of the calls, and not always the same.)
+    let first = count(0, name.len() % 8);
+    for n in (first..).step_by(count(1, 29)) {
         let start = usage();
         let mut map = make();
         FUSE.set(Some(n));
@@ -236,5 +237,5 @@ fn a_panic_in_user_code_leaves_the_map_whole_and_unlocked() {
         BULK.iter().for_each(|&operation| with_each_call_panicking(make, operation, true));
     }
     CENSUS.assert_all_dropped();
-    assert_eq!(BLOWN.with_borrow(BTreeSet::len), 9, "{:?}", BLOWN.take());
+    assert!(BLOWN.with_borrow(BTreeSet::len) >= count(9, 4), "{:?}", BLOWN.take());
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::count;
 use crate::Map;
 
 type Numbers = Map<u32, u32>;
@@ -66,7 +67,9 @@ fn in_place(place: Place, deleted: bool) -> (Numbers, u32) {
 
 fn places() -> impl Iterator<Item = Place> {
     use Place::*;
-    [ReadOnly, ReadAndDirty, Expunged, DirtyOnly].into_iter().chain((0..MANY).step_by(7).map(ReadWhileCopying))
+    [ReadOnly, ReadAndDirty, Expunged, DirtyOnly]
+        .into_iter()
+        .chain((0..MANY).step_by(count(7, 16)).map(ReadWhileCopying))
 }
 
 /// In each state with the key deleted, or there: applies `f` to the map; then it is like the model, to which `g` was
