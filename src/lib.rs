@@ -34,6 +34,8 @@ mod sync_map;
 #[cfg(feature = "alloc")]
 mod traits;
 #[cfg(feature = "alloc")]
+mod upkeep;
+#[cfg(feature = "alloc")]
 mod write;
 
 #[cfg(all(test, feature = "alloc", not(loom)))]

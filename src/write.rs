@@ -12,9 +12,9 @@ use crate::dirty::{Detached, InsertOutcome, Taken, leads_to};
 use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind, InsertError};
 use crate::garbage::Chain;
-use crate::map::{Acquire, Core, Found, Inserted, OnLive, Snapshot, Try, Wait};
+use crate::map::{Acquire, Core, Found, Inserted, OnLive, Snapshot, Wait};
 use crate::readers::Pin;
-use crate::storage::{Index, Owned, Pool, Reserved, Storage, Table};
+use crate::storage::{Index, Owned, Pool, Reserved, Storage};
 use crate::sync::{Ordering, fence};
 
 /// How the attempts on one entry ended.
@@ -24,16 +24,6 @@ enum Edit<R> {
     /// The key may have another entry.
     Expunged,
 }
-
-/// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less than
-/// three.
-const SPARSE: usize = 4;
-/// So many live entries are assumed at least: a table of 16 buckets is never too large.
-const FEW: usize = 4;
-/// Steps under the lock by which one removal moves on to a smaller table. By four, the move is complete before the
-/// entries run out that are there when it begins: it takes a step for eight buckets, of which each entry has little more
-/// than four.
-const SHRINK_STEPS: usize = 4;
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Inserts a key, or does to its value what `on_live` says.
@@ -271,64 +261,6 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         match self.locked::<Wait, _>(|dirty| self.detach(dirty)) {
             Ok(detached) => self.retire_all(detached),
             Err(never) => match never {},
-        }
-    }
-
-    /// Makes `read` complete, in short steps under the lock, and returns it: it has every key that is present from before
-    /// the call until after it.
-    pub(crate) fn complete<'p, A: Acquire>(
-        &'p self,
-        pin: &'p Pin<'_>,
-    ) -> Result<Option<&'p Table<St::Index>>, A::Error> {
-        let start = self.snapshot(pin);
-        let mut now = start;
-        // A table that became `read` in the meantime was complete when it did.
-        while now.amended && now.word == start.word {
-            self.locked::<A, _>(|dirty| dirty.ask_if_there())?;
-            now = self.snapshot(pin);
-        }
-        Ok(now.table)
-    }
-
-    /// Promotes `dirty`, drops all tombstones, and moves on to a table of the right size; in short steps under the lock.
-    pub(crate) fn promote(&self, pin: &Pin<'_>) {
-        // One round may not do: a `dirty` that is there already may have been copied before its entries were removed; and
-        // a table has at least an eighth of the last one's size, so what is much too large shrinks in several.
-        for round in 0.. {
-            let start = self.snapshot(pin);
-            let mut now = start;
-            while now.is_table_of(start) && self.is_improvable(now) {
-                match self.locked::<Wait, _>(|dirty| self.ask(dirty)) {
-                    Ok(true) => now = self.snapshot(pin),
-                    // Without memory for another table, it has to stay as it is.
-                    Ok(false) => return,
-                    Err(never) => match never {},
-                }
-            }
-            if !self.is_improvable(now) || round > 0 && now.buckets() >= start.buckets() {
-                return;
-            }
-        }
-    }
-
-    fn is_improvable(&self, read: Snapshot<'_, St::Index>) -> bool {
-        let len = self.len.load(Ordering::Relaxed);
-        let has_tombstones = read.table.is_some_and(|table| table.index().len() > len);
-        read.amended || has_tombstones || self.is_sparse()
-    }
-
-    fn is_sparse(&self) -> bool {
-        let len = self.len.load(Ordering::Relaxed);
-        self.buckets.load(Ordering::Relaxed) > SPARSE * len.max(FEW)
-    }
-
-    /// Ends a removal: moves on to a smaller table if this one is too large, by some short steps. Never waits for the lock:
-    /// whoever has it may be what this interrupted. The next removal does the steps that are missed here.
-    fn shrink(&self) {
-        for _ in 0..SHRINK_STEPS {
-            if !self.is_sparse() || !matches!(self.locked::<Try, _>(|dirty| self.ask(dirty)), Ok(true)) {
-                return;
-            }
         }
     }
 

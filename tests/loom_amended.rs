@@ -35,9 +35,7 @@ fn miss_against_first_insertion() {
 #[test]
 fn stores_and_lookups_of_two_keys() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
 
         let other = Arc::clone(&model);
         let there = thread::spawn(move || {
@@ -56,10 +54,7 @@ fn stores_and_lookups_of_two_keys() {
 #[test]
 fn overwrites_and_lookups_of_two_keys() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.insert(2, 20);
-        model.map.promote();
+        let model = Model::with_promoted(&[1, 2]);
 
         let other = Arc::clone(&model);
         let there = thread::spawn(move || {

@@ -15,9 +15,7 @@ use loom_support::{Model, explore};
 #[test]
 fn clear_against_overwriting() {
     explore(3, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
 
         let other = Arc::clone(&model);
         let storing = thread::spawn(move || other.insert(1, 11));
@@ -38,10 +36,7 @@ fn clear_against_overwriting() {
 #[test]
 fn clear_against_revival_and_removal() {
     explore(2, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.insert(2, 20);
-        model.map.promote();
+        let model = Model::with_promoted(&[1, 2]);
         model.remove(1);
 
         let other = Arc::clone(&model);
@@ -64,9 +59,7 @@ fn clear_against_revival_and_removal() {
 #[test]
 fn clear_with_dirty_against_insertion() {
     explore(2, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
         model.insert(2, 20);
 
         let other = Arc::clone(&model);

@@ -15,9 +15,7 @@ use loom_support::{Model, explore};
 #[test]
 fn reader_against_overwriting() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
 
         let other = Arc::clone(&model);
         let reading = thread::spawn(move || {
@@ -33,9 +31,7 @@ fn reader_against_overwriting() {
 #[test]
 fn reader_against_promotion_and_removal() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
 
         let other = Arc::clone(&model);
         let reading = thread::spawn(move || {
@@ -59,9 +55,7 @@ fn reader_against_promotion_and_removal() {
 #[test]
 fn readers_in_both_phases() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
 
         let old = model.map.pin();
         // What this unlinks has to wait for `old`; its poll flips.
@@ -85,9 +79,7 @@ fn readers_in_both_phases() {
 #[test]
 fn reader_with_a_stale_phase() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
 
         let other = Arc::clone(&model);
         let reading = thread::spawn(move || {
@@ -108,10 +100,7 @@ fn reader_with_a_stale_phase() {
 #[test]
 fn reader_with_a_stale_phase_and_another_collector() {
     explore(2, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.insert(2, 20);
-        model.map.promote();
+        let model = Model::with_promoted(&[1, 2]);
 
         let other = Arc::clone(&model);
         let reading = thread::spawn(move || {
@@ -137,9 +126,7 @@ fn reader_with_a_stale_phase_and_another_collector() {
 #[test]
 fn reclaiming_after_reading() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
 
         let other = Arc::clone(&model);
         let reading = thread::spawn(move || {
@@ -157,10 +144,7 @@ fn reclaiming_after_reading() {
 #[test]
 fn two_collectors() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.insert(2, 20);
-        model.map.promote();
+        let model = Model::with_promoted(&[1, 2]);
 
         let other = Arc::clone(&model);
         let writing = thread::spawn(move || {

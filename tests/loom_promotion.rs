@@ -16,10 +16,7 @@ use loom_support::{Model, explore};
 
 /// Keys 1 and 2 in `read`; key 3 in `dirty` only.
 fn amended() -> Arc<Model> {
-    let model = Arc::new(Model::new());
-    model.insert(1, 10);
-    model.insert(2, 20);
-    model.map.promote();
+    let model = Model::with_promoted(&[1, 2]);
     model.insert(3, 30);
     model
 }

@@ -38,9 +38,7 @@ fn updates_are_not_lost() {
 #[test]
 fn conditional_removal_against_two_stores() {
     explore(3, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
 
         let other = Arc::clone(&model);
         let storing = thread::spawn(move || {

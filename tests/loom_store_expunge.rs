@@ -18,10 +18,7 @@ use loom_support::{Model, explore};
 #[test]
 fn store_against_expunge() {
     explore(5, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.insert(2, 20);
-        model.map.promote();
+        let model = Model::with_promoted(&[1, 2]);
         model.remove(1);
 
         let other = Arc::clone(&model);
@@ -41,9 +38,7 @@ fn store_against_expunge() {
 #[test]
 fn two_stores_against_expunge() {
     explore(3, || {
-        let model = Arc::new(Model::new());
-        model.insert(1, 10);
-        model.map.promote();
+        let model = Model::with_promoted(&[1]);
         model.remove(1);
 
         let threads = [11, 12].map(|number| {

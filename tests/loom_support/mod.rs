@@ -76,6 +76,16 @@ impl Model {
         Self { map, alive: Arc::new(AtomicIsize::new(0)) }
     }
 
+    /// With these keys in `read`, each with ten times itself as its value.
+    pub fn with_promoted(keys: &[u32]) -> Arc<Self> {
+        let model = Self::new();
+        for key in keys {
+            model.insert(*key, 10 * key);
+        }
+        model.map.promote();
+        Arc::new(model)
+    }
+
     pub fn value(&self, number: u32) -> Value {
         self.alive.fetch_add(1, Ordering::Relaxed);
         Value { number, alive: Arc::clone(&self.alive) }
