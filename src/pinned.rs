@@ -36,6 +36,17 @@ use crate::sync_map::{SyncMap, out_of_memory};
 /// map.remove("a");
 /// assert_eq!(*one, 1); // Still there.
 /// ```
+///
+/// What was found does not outlive the guard:
+///
+/// ```compile_fail,E0505
+/// # let map = twinmap::SyncMap::new();
+/// # map.insert("a", 1);
+/// let pinned = map.pin();
+/// let one = pinned.get("a");
+/// drop(pinned);
+/// assert_eq!(one, Some(&1));
+/// ```
 pub struct Pinned<'a, K, V, L, S> {
     map: &'a SyncMap<K, V, L, S>,
     pin: Pin<'a>,

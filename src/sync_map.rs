@@ -176,7 +176,14 @@ impl<K, V, L: ScopedRawMutex, S> SyncMap<K, V, L, S> {
         self.finish(pin, None);
     }
 
-    /// Mutable access to all values, with their keys. Readers do not exist while the map is borrowed mutably.
+    /// Mutable access to all values, with their keys. Readers do not exist while the map is borrowed mutably:
+    ///
+    /// ```compile_fail,E0502
+    /// let mut map = twinmap::SyncMap::from([(1, 1)]);
+    /// let one = map.get(&1);
+    /// map.iter_mut().for_each(|(_, value)| *value = 2);
+    /// assert_eq!(one.as_deref(), Some(&1));
+    /// ```
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
         IterMut::new(&mut self.core)
     }
