@@ -348,7 +348,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Taken<'p, K, V>> {
         let read = self.snapshot(pin);
-        if let Some(Found { entry, .. }) = self.find_in(read, hash, &mut eq) {
+        if let Some(Found { entry, .. }) = self.find_in(pin, read.table, hash, &mut eq) {
             return Some(Taken::Shared(entry));
         }
         let found = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, eq));

@@ -101,7 +101,7 @@ pub(crate) struct Found<'p, K, V> {
 }
 
 /// What an insertion does with a value that is there already.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum OnLive {
     Replace,
     Keep,
@@ -127,6 +127,17 @@ pub(crate) enum Wait {}
 pub(crate) enum Try {}
 /// The error of what cannot fail.
 pub(crate) enum Never {}
+
+impl Never {
+    /// The result of what cannot fail.
+    #[inline(always)]
+    pub(crate) fn unwrap<T>(result: Result<T, Never>) -> T {
+        match result {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+}
 
 impl From<Never> for ErrorKind {
     fn from(never: Never) -> Self {
@@ -234,16 +245,17 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         table.index().find(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key }))
     }
 
-    /// Finds the entry of a key in `read`.
+    /// Finds the entry of a key in one table.
     #[inline]
     pub(crate) fn find_in<'p>(
         &'p self,
-        read: Snapshot<'p, St::Index>,
+        _pin: &'p Pin<'_>,
+        table: Option<&Table<St::Index>>,
         hash: usize,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'p, K, V>> {
-        let handle = self.probe(read.table?, hash, eq)?;
-        // SAFETY: from a table, under the snapshot's pin.
+        let handle = self.probe(table?, hash, eq)?;
+        // SAFETY: from a table, under the pin.
         let entry = unsafe { self.entry(handle) };
         match entry.state() {
             State::Live(node) => Some(Found { entry, node: Some(node) }),
@@ -280,7 +292,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         mut eq: impl FnMut(&K) -> bool,
     ) -> Result<Option<Found<'p, K, V>>, A::Error> {
         let read = self.snapshot(pin);
-        if let Some(found) = self.find_in(read, hash, &mut eq) {
+        if let Some(found) = self.find_in(pin, read.table, hash, &mut eq) {
             return Ok(Some(found));
         }
         if !read.amended {
@@ -302,18 +314,12 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             // `read` may have changed before the lock was taken; a table that was probed need not be probed again.
             let read = self.snapshot(pin);
             if read.word != seen.word {
-                if let Some(found) = self.find_in(read, hash, &mut eq) {
+                if let Some(found) = self.find_in(pin, read.table, hash, &mut eq) {
                     return Some(found);
                 }
             }
             dirty.miss();
-            let handle = self.probe(dirty.table(&self.storage)?, hash, &mut eq)?;
-            // SAFETY: from `dirty`, under the lock and the pin.
-            let entry = unsafe { self.entry(handle) };
-            match entry.state() {
-                State::Live(node) => Some(Found { entry, node: Some(node) }),
-                _ => Some(Found { entry, node: None }),
-            }
+            self.find_in(pin, dirty.table(&self.storage), hash, &mut eq)
         })
     }
 

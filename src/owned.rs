@@ -10,7 +10,7 @@ use mutex_traits::ScopedRawMutex;
 
 use crate::dirty::Detached;
 use crate::entry::State;
-use crate::map::{Core, Wait, Walk};
+use crate::map::{Core, Never, Wait, Walk};
 use crate::storage::heap::{Heap, HeapIndex};
 use crate::storage::{Index, Owned, Pool, Storage, Table, resolve};
 use crate::sync::Ordering;
@@ -18,7 +18,7 @@ use crate::sync::Ordering;
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     pub(crate) fn get_mut(&mut self, hash: usize, eq: impl FnMut(&K) -> bool) -> Option<&mut V> {
         let pin = self.pin();
-        let found = self.find::<Wait>(&pin, hash, eq).unwrap_or_else(|never| match never {});
+        let found = Never::unwrap(self.find::<Wait>(&pin, hash, eq));
         let node = found?.node?;
         drop(pin);
         // The lookup may have promoted.

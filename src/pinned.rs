@@ -13,7 +13,7 @@ use mutex_traits::ScopedRawMutex;
 use crate::error::{CompareExchangeError, InsertError, WouldBlock};
 use crate::garbage::Garbage;
 use crate::iter::{Iter, Keys, Values};
-use crate::map::{Acquire, Core, Inserted, OnLive, Try, Wait, Walk};
+use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Wait, Walk};
 use crate::readers::Pin;
 use crate::storage::Storage;
 use crate::storage::heap::Heap;
@@ -92,7 +92,7 @@ impl<K, V, L: ScopedRawMutex, S> Pinned<'_, K, V, L, S> {
     ///
     /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the lock.
     pub fn iter(&self) -> Iter<'_, K, V> {
-        let table = self.map.core.complete::<Wait>(&self.pin).unwrap_or_else(|never| match never {});
+        let table = Never::unwrap(self.map.core.complete::<Wait>(&self.pin));
         // SAFETY: the table was `read` under the pin, which is borrowed as long as the iterator lives.
         Iter::new(unsafe { Walk::new(&self.map.core.storage, table) })
     }
@@ -156,7 +156,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.get_with::<Wait, Q>(key).unwrap_or_else(|never| match never {})
+        Never::unwrap(self.get_with::<Wait, Q>(key))
     }
 
     /// The value of a key, without waiting for the lock: [`SyncMap::try_get`].
@@ -294,7 +294,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.remove_with::<Wait, Q>(key).unwrap_or_else(|never| match never {})
+        Never::unwrap(self.remove_with::<Wait, Q>(key))
     }
 
     /// As [`remove`](Self::remove), without waiting for the lock: [`SyncMap::try_remove`].
@@ -338,7 +338,7 @@ where
         let hash = self.map.hash(key);
         let removed = self.map.core.remove_if::<Wait>(&self.pin, hash, |k| key.equivalent(k), f);
         self.map.core.collect();
-        removed.unwrap_or_else(|never| match never {})
+        Never::unwrap(removed)
     }
 }
 

@@ -13,8 +13,8 @@ use crate::entry::Node;
 use crate::error::{InsertError, WouldBlock};
 use crate::garbage::Garbage;
 use crate::lock::SpinLock;
-use crate::map::{Acquire, Core, Inserted, OnLive, Try, Wait};
-use crate::owned::{Drain, IntoIter, IterMut};
+use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Wait};
+use crate::owned::{Drain, IterMut};
 use crate::pinned::{Pinned, Ref};
 use crate::readers::Pin;
 use crate::storage::heap::Heap;
@@ -193,10 +193,6 @@ impl<K, V, L: ScopedRawMutex, S> SyncMap<K, V, L, S> {
         Drain::new(&mut self.core)
     }
 
-    pub(crate) fn consume(self) -> IntoIter<K, V> {
-        IntoIter::new(self.core)
-    }
-
     /// Ends a write: unpins, and frees what can be freed; or leaves both to the guard that is returned.
     #[inline]
     fn finish<'a>(&'a self, pin: Pin<'a>, value: Option<NonNull<V>>) -> Option<Ref<'a, K, V>> {
@@ -240,7 +236,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.get_with::<Wait, Q>(key).unwrap_or_else(|never| match never {})
+        Never::unwrap(self.get_with::<Wait, Q>(key))
     }
 
     /// The value of a key, without ever waiting for the lock: for interrupt handlers.
@@ -409,7 +405,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.remove_with::<Wait, Q>(key).unwrap_or_else(|never| match never {})
+        Never::unwrap(self.remove_with::<Wait, Q>(key))
     }
 
     /// As [`remove`](Self::remove), but never waits for the lock: for interrupt handlers.

@@ -89,7 +89,7 @@ impl<K, V, L: ScopedRawMutex, S> IntoIterator for SyncMap<K, V, L, S> {
     type IntoIter = IntoIter<K, V>;
 
     fn into_iter(self) -> IntoIter<K, V> {
-        self.consume()
+        IntoIter::new(self.core)
     }
 }
 

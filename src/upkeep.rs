@@ -4,7 +4,7 @@
 
 use mutex_traits::ScopedRawMutex;
 
-use crate::map::{Acquire, Core, Snapshot, Try, Wait};
+use crate::map::{Acquire, Core, Never, Snapshot, Try, Wait};
 use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
 use crate::sync::Ordering;
@@ -44,12 +44,11 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             let start = self.snapshot(pin);
             let mut now = start;
             while now.is_table_of(start) && self.is_improvable(now) {
-                match self.locked::<Wait, _>(|dirty| self.ask(dirty)) {
-                    Ok(true) => now = self.snapshot(pin),
+                if !Never::unwrap(self.locked::<Wait, _>(|dirty| self.ask(dirty))) {
                     // Without memory for another table, it has to stay as it is.
-                    Ok(false) => return,
-                    Err(never) => match never {},
+                    return;
                 }
+                now = self.snapshot(pin);
             }
             if !self.is_improvable(now) || round > 0 && now.buckets() >= start.buckets() {
                 return;

@@ -12,7 +12,7 @@ use crate::dirty::{Detached, InsertOutcome, Taken, leads_to};
 use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind, InsertError};
 use crate::garbage::Chain;
-use crate::map::{Acquire, Core, Found, Inserted, OnLive, Snapshot, Wait};
+use crate::map::{Acquire, Core, Found, Inserted, Never, OnLive, Snapshot, Wait};
 use crate::readers::Pin;
 use crate::storage::{Index, Owned, Pool, Reserved, Storage};
 use crate::sync::{Ordering, fence};
@@ -91,10 +91,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     where
         K: Eq,
     {
-        match self.get::<Wait>(pin, hash, |other| key == *other) {
-            Ok(Some((_, value))) => return Ok((value, false)),
-            Ok(None) => {}
-            Err(never) => match never {},
+        if let Some((_, value)) = Never::unwrap(self.get::<Wait>(pin, hash, |other| key == *other)) {
+            return Ok((value, false));
         }
         match self.insert::<Wait>(pin, hash, key, f(), OnLive::Keep) {
             Ok(Inserted::New(value) | Inserted::Kept(value) | Inserted::Replaced(value)) => Ok((value, true)),
@@ -110,7 +108,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         mut eq: impl FnMut(&K) -> bool,
     ) -> Result<Option<&'p V>, A::Error> {
         let read = self.snapshot(pin);
-        let mut found = self.find_in(read, hash, &mut eq).map(|found| found.entry);
+        let mut found = self.find_in(pin, read.table, hash, &mut eq).map(|found| found.entry);
         loop {
             if let Some(entry) = found {
                 match self.edit_entry(entry, |current| self.delete(entry, current)) {
@@ -127,13 +125,14 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 Some(Taken::Own(handle)) => {
                     let mut entries = Chain::new();
                     // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
-                    unsafe {
+                    let value = unsafe {
                         let value = self.kill(handle);
                         entries.push(&self.storage, handle);
                         self.garbage.retire_entries(&self.storage, entries);
-                        self.shrink();
-                        return Ok(value);
-                    }
+                        value
+                    };
+                    self.shrink();
+                    return Ok(value);
                 }
             }
         }
@@ -143,7 +142,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     ///
     /// `attempt` is given the entry and the node that its slot held, and returns what the slot holds instead if it
     /// was overtaken.
-    pub(crate) fn edit<'p, A: Acquire, R>(
+    fn edit<'p, A: Acquire, R>(
         &'p self,
         pin: &'p Pin<'_>,
         hash: usize,
@@ -215,14 +214,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             let found = unsafe { self.value(old) };
             if found == current { self.replace(entry, old, node.handle()).map(Ok) } else { Ok(Err(found)) }
         });
-        Ok(match exchanged {
-            Ok(Some(Ok(old))) => {
+        Ok(match Never::unwrap(exchanged) {
+            Some(Ok(old)) => {
                 node.publish();
                 Ok(old)
             }
-            Ok(Some(Err(found))) => Err(CompareExchangeError { new: node.take().value, found: Some(found) }),
-            Ok(None) => Err(CompareExchangeError { new: node.take().value, found: None }),
-            Err(never) => match never {},
+            Some(Err(found)) => Err(CompareExchangeError { new: node.take().value, found: Some(found) }),
+            None => Err(CompareExchangeError { new: node.take().value, found: None }),
         })
     }
 
@@ -243,7 +241,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     /// Removes the entries for which `f` returns `false`.
     pub(crate) fn retain(&self, pin: &Pin<'_>, mut f: impl FnMut(&K, &V) -> bool) {
-        let Some(table) = self.complete::<Wait>(pin).unwrap_or_else(|never| match never {}) else { return };
+        let Some(table) = Never::unwrap(self.complete::<Wait>(pin)) else { return };
         for i in 0..table.index().buckets() {
             let Some(handle) = table.index().bucket(i) else { continue };
             // SAFETY: from a table that was `read` under the pin.
@@ -258,10 +256,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     /// Removes everything. The tables go at once; marking what was in them is done without the lock.
     pub(crate) fn clear(&self, _pin: &Pin<'_>) {
-        match self.locked::<Wait, _>(|dirty| self.detach(dirty)) {
-            Ok(detached) => self.retire_all(detached),
-            Err(never) => match never {},
-        }
+        self.retire_all(Never::unwrap(self.locked::<Wait, _>(|dirty| self.detach(dirty))));
     }
 
     /// Settles an insertion whose key has an entry. `Err`: the entry is not live.
@@ -302,7 +297,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// live → live, and the old node is retired. Returns the old value.
-    pub(crate) fn replace<'p>(
+    fn replace<'p>(
         &'p self,
         entry: &'p Entry<K, V>,
         current: *mut Node<V>,
@@ -328,7 +323,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// A node with the value; the value back when there is no memory.
-    pub(crate) fn node(&self, value: V) -> Result<Owned<'_, Node<V>, St>, V> {
+    fn node(&self, value: V) -> Result<Owned<'_, Node<V>, St>, V> {
         match self.memory() {
             Some(memory) => Ok(memory.fill(Node::new(value))),
             None => Err(value),
@@ -336,7 +331,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// The value of a node that was put into a slot.
-    pub(crate) fn published<'p>(&'p self, node: Owned<'p, Node<V>, St>) -> &'p V {
+    fn published<'p>(&'p self, node: Owned<'p, Node<V>, St>) -> &'p V {
         // SAFETY: whoever publishes is pinned.
         unsafe { self.value(node.publish()) }
     }

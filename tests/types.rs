@@ -25,7 +25,7 @@ type Unsent = MutexGuard<'static, u8>;
 /// Neither.
 type Neither = Rc<u8>;
 /// A hasher, or a lock, that is neither.
-struct NeitherOne(#[allow(dead_code)] *const u8);
+struct NeitherOne(#[allow(dead_code)] *const u8); // There for its type alone.
 
 type MapOf<K, V, L = SpinLock, S = FxBuildHasher> = SyncMap<K, V, L, S>;
 type PinnedOf<K, V, L = SpinLock, S = FxBuildHasher> = Pinned<'static, K, V, L, S>;
