@@ -13,17 +13,19 @@
 //!
 //! # Why `dirty` never fills up before the copy is complete
 //!
-//! Let B be the buckets of `read`, and U the value of `len` read after `amended` was set. Afterwards an entry of `read` that was not
+//! Let B be the buckets of `read`, and U the count of keys read after `amended` was set. Afterwards an entry of `read` that was not
 //! copied becomes live only by a store that was on its way; U counts it (invariants 5 and 6 of the module
 //! [`map`](crate::map)). So at most min(U, entries of `read`) entries are copied. Every operation that adds a key adds one and
 //! moves the cursor by `COPY_STEP`: until the cursor is at the end, at most ⌈B / `COPY_STEP`⌉ were added. The capacity chosen in
 //! [`seal`](Core::seal) is the sum, and one more. Hence a full table is always one that can be promoted, and neither growth nor
-//! tombstones ever rehash one under the lock. The size follows what is live: the next table is larger when
+//! tombstones ever rehash one under the lock. (Where the number of keys has a limit, a table takes all entries that there is memory
+//! for, and is never full.) The size follows what is live: the next table is larger when
 //! the map grew, of the same size under churn, and smaller when much was removed.
 
 use core::ptr;
 
 use crate::entry::{Entry, Node, State};
+use crate::error::ErrorKind;
 use crate::garbage::Chain;
 use crate::map::{Core, Found, Snapshot};
 use crate::readers::Pin;
@@ -56,15 +58,15 @@ pub(crate) enum InsertOutcome<'p, K, V> {
     New,
     /// The entry is there and live: the rest goes without the lock.
     Found(&'p Entry<K, V>),
-    /// There is no memory; nothing has changed.
-    OutOfMemory,
+    /// There is no room; nothing has changed.
+    Rejected(ErrorKind),
 }
 
 /// What a removal did under the lock, for a key that has an entry.
 pub(crate) enum Taken<'p, K, V> {
     /// The entry is in `read`: the rest goes without the lock.
     Shared(&'p Entry<K, V>),
-    /// The entry was in `dirty` only, and is taken out of it.
+    /// The entry was in `dirty` only, and is taken out of it; the removal has begun.
     Own(*mut Entry<K, V>),
 }
 
@@ -157,13 +159,15 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 State::Deleted | State::Expunged => {}
             }
         }
-        if memory.is_none() || !self.make_room(dirty, read) {
-            return InsertOutcome::OutOfMemory;
+        if !self.count.claim() {
+            return InsertOutcome::Rejected(self.full_or_busy());
         }
-        let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::OutOfMemory };
-        if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
+        if memory.is_none() || !self.make_room(dirty, read) {
+            self.count.unclaim();
+            return InsertOutcome::Rejected(Self::NO_MEMORY);
+        }
+        if let (Some(table), Some(memory), Some(key)) = (dirty.table_mut(&self.storage), memory.take(), key.take()) {
             let entry = memory.fill(Entry::new(hash, key, node)).publish();
-            self.len.fetch_add(1, Ordering::SeqCst);
             self.add(table, hash, entry);
         }
         InsertOutcome::New
@@ -171,14 +175,24 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     /// DELETED → live, for an entry that stays in the tables it is in.
     fn revive_locked<'p>(&'p self, entry: &'p Entry<K, V>, node: *mut Node<V>) -> InsertOutcome<'p, K, V> {
-        self.len.fetch_add(1, Ordering::SeqCst);
+        if let State::Live(_) = entry.state() {
+            return InsertOutcome::Found(entry);
+        }
+        if !self.count.claim() {
+            return InsertOutcome::Rejected(self.full_or_busy());
+        }
         match entry.revive(node) {
             Ok(()) => InsertOutcome::New,
             Err(_) => {
-                self.len.fetch_sub(1, Ordering::SeqCst);
+                self.count.unclaim();
                 InsertOutcome::Found(entry)
             }
         }
+    }
+
+    /// Why there is no room for a key that has just been found to be absent, under the lock.
+    pub(crate) fn full_or_busy(&self) -> ErrorKind {
+        if self.count.is_full() { ErrorKind::Full } else { Self::NO_MEMORY }
     }
 
     /// DELETED → EXPUNGED, for an entry of `read` that is not in `dirty`. Returns what the entry was.
@@ -195,8 +209,13 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     fn add(&self, table: &mut Table<St::Index>, hash: usize, entry: *mut Entry<K, V>) {
         debug_assert!(!table.index().is_full(), "see the module's documentation");
-        // SAFETY: what is in the table is an entry.
-        table.index_mut().insert(hash, entry, |entry| unsafe { (*self.storage.locate(entry)).hash });
+        table.index_mut().insert(hash, entry, |entry| self.hash_of(entry));
+    }
+
+    /// The hash of an entry in a table.
+    fn hash_of(&self, entry: *mut Entry<K, V>) -> usize {
+        // SAFETY: what is in a table is an entry.
+        unsafe { (*self.storage.locate(entry)).hash }
     }
 
     /// Sees to it that there is a `dirty` with room for one more. `false`: no memory.
@@ -225,13 +244,13 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         self.read.store(word.map_addr(|addr| addr | 1), Ordering::SeqCst);
         // SeqCst: pairs with the fence in `revive_unlocked`.
         fence(Ordering::SeqCst);
-        let live = self.len.load(Ordering::SeqCst);
+        let live = self.count.get();
         let (entries, buckets) = read.map_or((0, 0), |read| (read.index().len(), read.index().buckets()));
         let capacity = entries.min(live) + buckets.div_ceil(COPY_STEP) + 1;
         dirty.table = if !dirty.first.is_null() {
             core::mem::replace(&mut dirty.first, ptr::null_mut())
-        } else if let Some(table) = self.new_table(capacity) {
-            table
+        } else if let Some(table) = self.storage.table(capacity) {
+            table.publish()
         } else {
             // Nothing was added to a `dirty` that does not exist.
             self.read.store(word, Ordering::SeqCst);
@@ -242,17 +261,14 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         true
     }
 
-    fn new_table(&self, capacity: usize) -> Option<*mut Table<St::Index>> {
-        let memory = Reserved::<Table<St::Index>, St>::new(&self.storage)?;
-        Some(memory.fill(Table::new(self.storage.index(capacity)?)).publish())
-    }
-
     /// Makes room for `capacity` keys in a new map. `false`: no memory.
+    #[cfg(feature = "alloc")]
     pub(crate) fn reserve(&mut self, capacity: usize) -> bool {
-        let table = self.new_table(capacity);
+        let Some(table) = self.storage.table(capacity) else { return false };
+        let table = table.publish();
         // SAFETY: access is exclusive.
-        self.dirty.with_mut(|dirty| unsafe { (*dirty).first = table.unwrap_or(ptr::null_mut()) });
-        table.is_some()
+        self.dirty.with_mut(|dirty| unsafe { (*dirty).first = table });
+        true
     }
 
     /// Asks for a promotion, and starts a `dirty` if there is none. `false`: no memory.
@@ -362,12 +378,14 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         if leads_to(read.table, entry, handle) {
             return Some(Taken::Shared(entry));
         }
-        dirty.table_mut(&self.storage)?.index_mut().remove(entry.hash, handle);
+        self.count.begin_removal();
+        dirty.table_mut(&self.storage)?.index_mut().remove(entry.hash, handle, |entry| self.hash_of(entry));
         Some(Taken::Own(handle))
     }
 
-    /// Takes both tables away: the map is empty at once.
+    /// Takes both tables away: the map is empty at once, and the removal has begun.
     pub(crate) fn detach(&self, dirty: &mut Dirty<K, V, St::Index>) -> Detached<St::Index> {
+        self.count.begin_removal();
         let read = self.read.swap(ptr::null_mut(), Ordering::SeqCst).map_addr(|addr| addr & !1);
         // The list of expunged entries goes: all of them are in `read`.
         self.buckets.store(0, Ordering::Relaxed);

@@ -27,22 +27,18 @@
 
 use core::ptr;
 
-use crate::garbage::Linked;
+use crate::storage::Object;
 use crate::sync::{AtomicPtr, Lifetime, Ordering::SeqCst};
 
 /// A value, in memory that a storage hands out and takes back.
-///
-/// It is never zero-sized, whatever `V` is, so that its address cannot be one of the two markers.
-pub(crate) struct Node<V> {
-    link: AtomicPtr<Node<V>>,
-    pub(crate) lifetime: Lifetime,
+pub struct Node<V> {
+    lifetime: Lifetime,
     pub(crate) value: V,
 }
 
 /// A key, its hash, and the slot.
-pub(crate) struct Entry<K, V> {
-    link: AtomicPtr<Entry<K, V>>,
-    pub(crate) lifetime: Lifetime,
+pub struct Entry<K, V> {
+    lifetime: Lifetime,
     /// Kept, so that copying calls no user code and does not touch the key.
     pub(crate) hash: usize,
     pub(crate) key: K,
@@ -61,7 +57,7 @@ const fn deleted<V>() -> *mut Node<V> {
     ptr::null_mut()
 }
 
-/// The marker of a slot that is dead. No node is at this address: nodes are word-aligned.
+/// The marker of a slot that is dead. No handle has this address.
 const fn expunged<V>() -> *mut Node<V> {
     ptr::without_provenance_mut(1)
 }
@@ -81,14 +77,14 @@ impl<V> State<V> {
 
 impl<V> Node<V> {
     pub(crate) fn new(value: V) -> Self {
-        Self { link: AtomicPtr::new(ptr::null_mut()), lifetime: Lifetime::new(), value }
+        Self { lifetime: Lifetime::new(), value }
     }
 }
 
 impl<K, V> Entry<K, V> {
     /// A live entry.
     pub(crate) fn new(hash: usize, key: K, node: *mut Node<V>) -> Self {
-        Self { link: AtomicPtr::new(ptr::null_mut()), lifetime: Lifetime::new(), hash, key, slot: AtomicPtr::new(node) }
+        Self { lifetime: Lifetime::new(), hash, key, slot: AtomicPtr::new(node) }
     }
 
     #[inline(always)]
@@ -134,21 +130,13 @@ impl<K, V> Entry<K, V> {
     }
 }
 
-impl<V> Linked for Node<V> {
-    fn link(&self) -> &AtomicPtr<Self> {
-        &self.link
-    }
-
+impl<V> Object for Node<V> {
     fn lifetime(&self) -> &Lifetime {
         &self.lifetime
     }
 }
 
-impl<K, V> Linked for Entry<K, V> {
-    fn link(&self) -> &AtomicPtr<Self> {
-        &self.link
-    }
-
+impl<K, V> Object for Entry<K, V> {
     fn lifetime(&self) -> &Lifetime {
         &self.lifetime
     }

@@ -14,8 +14,13 @@ pub struct WouldBlock;
 pub enum ErrorKind {
     /// The lock is held, and the call would have to wait for it. Only from `try_` operations.
     WouldBlock,
-    /// The allocator has no memory for it.
+    /// The allocator has no memory for it. Only from a [`SyncMap`](crate::SyncMap).
     OutOfMemory,
+    /// As many keys are there as there may be, and this is another one. Only from a [`FixedMap`](crate::FixedMap).
+    Full,
+    /// There is room, but memory that was given up is still in use by somebody who is pinned: a guard, an iterator, or an
+    /// operation that this one interrupted or that runs on another core. Only from a [`FixedMap`](crate::FixedMap).
+    Busy,
 }
 
 /// An insertion that failed: the key, the value, and why. The map is as it was.
@@ -34,8 +39,22 @@ pub struct InsertError<K, V> {
 pub struct CompareExchangeError<'a, V> {
     /// The value that was not stored.
     pub new: V,
-    /// The value that was found instead of the expected one; `None` when the key was absent.
+    /// The value that was found; `None` when the key was absent.
     pub found: Option<&'a V>,
+    /// Why, if the value that was found is the expected one: there was no memory for another. `None` when it is not.
+    pub kind: Option<ErrorKind>,
+}
+
+/// What the operations do that cannot report an error.
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+#[cold]
+pub(crate) fn give_up<V>(kind: ErrorKind) -> ! {
+    let _needed = core::alloc::Layout::new::<V>();
+    #[cfg(feature = "alloc")]
+    if kind == ErrorKind::OutOfMemory {
+        alloc::alloc::handle_alloc_error(_needed);
+    }
+    panic!("not inserted: {kind}")
 }
 
 impl From<WouldBlock> for ErrorKind {
@@ -55,6 +74,8 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             ErrorKind::WouldBlock => "the map's lock is held and the call must not wait",
             ErrorKind::OutOfMemory => "out of memory",
+            ErrorKind::Full => "the map is full",
+            ErrorKind::Busy => "memory of the map is still in use by a pinned reader",
         })
     }
 }
@@ -74,19 +95,24 @@ impl<K, V> fmt::Display for InsertError<K, V> {
 
 impl<V> fmt::Debug for CompareExchangeError<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CompareExchangeError").field("absent", &self.found.is_none()).finish_non_exhaustive()
+        f.debug_struct("CompareExchangeError")
+            .field("absent", &self.found.is_none())
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
 impl<V> fmt::Display for CompareExchangeError<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.found {
-            Some(_) => "the key has another value",
-            None => "the key is absent",
-        })
+        match (self.kind, self.found) {
+            (Some(kind), _) => kind.fmt(f),
+            (None, Some(_)) => f.write_str("the key has another value"),
+            (None, None) => f.write_str("the key is absent"),
+        }
     }
 }
 
 impl core::error::Error for WouldBlock {}
+impl core::error::Error for ErrorKind {}
 impl<K, V> core::error::Error for InsertError<K, V> {}
 impl<V> core::error::Error for CompareExchangeError<'_, V> {}

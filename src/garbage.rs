@@ -1,6 +1,7 @@
 //! What was unlinked and is not freed yet.
 //!
-//! A write that unlinks a node, an entry or a table *retires* it here: onto an intrusive stack, without an allocation.
+//! A write that unlinks a node, an entry or a table *retires* it here: onto an intrusive stack, by the word that its memory
+//! has for this, without an allocation.
 //! [`Collector::collect`] takes all that has been retired as one *batch*, waits (by being called again, never by blocking)
 //! until the batch's grace period is over, and frees it. With nobody pinned, all of this happens in the one call.
 //!
@@ -19,14 +20,8 @@ use core::ptr;
 
 use crate::entry::{Entry, Node};
 use crate::readers::{Grace, Readers};
-use crate::storage::{Owned, Pool, Storage, Table};
-use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Lifetime, Ordering, const_fn, fence};
-
-/// An object with a place for the list that it is in.
-pub(crate) trait Linked: Sized {
-    fn link(&self) -> &AtomicPtr<Self>;
-    fn lifetime(&self) -> &Lifetime;
-}
+use crate::storage::{Object, Owned, Pool, Storage, Table};
+use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn, fence};
 
 /// A list that belongs to one owner.
 pub(crate) struct Chain<T> {
@@ -77,7 +72,7 @@ const IDLE: usize = 0;
 const BUSY: usize = 1;
 const AGAIN: usize = 2;
 
-impl<T: Linked> Chain<T> {
+impl<T> Chain<T> {
     pub(crate) const fn new() -> Self {
         Self { head: ptr::null_mut(), tail: ptr::null_mut(), len: 0 }
     }
@@ -86,10 +81,8 @@ impl<T: Linked> Chain<T> {
     ///
     /// `item` is an object of `pool`, and is in no list.
     pub(crate) unsafe fn push(&mut self, pool: &impl Pool<T>, item: *mut T) {
-        // SAFETY: the object is there (the caller's promise).
-        let link = unsafe { &*pool.locate(item) }.link();
-        // Relaxed: `Retired::retire` publishes the whole chain.
-        link.store(self.head, Ordering::Relaxed);
+        // SAFETY: the object is there (the caller's promise). `Retired::retire` publishes the whole chain.
+        unsafe { pool.set_next(item, self.head) };
         if self.head.is_null() {
             self.tail = item;
         }
@@ -98,7 +91,7 @@ impl<T: Linked> Chain<T> {
     }
 }
 
-impl<T: Linked> Retired<T> {
+impl<T: Object> Retired<T> {
     const_fn! {
         fn new() -> Self {
             Self {
@@ -118,11 +111,10 @@ impl<T: Linked> Retired<T> {
         }
         // Relaxed: counts are for information, and for the caller's own `collect`.
         self.count.fetch_add(chain.len, Ordering::Relaxed);
-        // SAFETY: the tail is an object of the chain.
-        let link = unsafe { &*pool.locate(chain.tail) }.link();
         let mut head = self.incoming.load(Ordering::Relaxed);
         loop {
-            link.store(head, Ordering::Relaxed);
+            // SAFETY: the tail is an object of the chain.
+            unsafe { pool.set_next(chain.tail, head) };
             // Release: pairs with the Acquire of the one who takes the stack; carries the links and the unlinking.
             // A stack that is only ever taken whole has no ABA.
             match self.incoming.compare_exchange_weak(head, chain.head, Ordering::Release, Ordering::Relaxed) {
@@ -162,8 +154,8 @@ impl<T: Linked> Retired<T> {
                 if item.is_null() {
                     return None;
                 }
-                // Relaxed: the links came with the Acquire in `take`.
-                *batch = (*pool.locate(item)).link().load(Ordering::Relaxed);
+                // The links came with the Acquire in `take`.
+                *batch = pool.next(item);
                 Some(item)
             }
         }) {

@@ -4,47 +4,47 @@ use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::map::Walk;
-use crate::storage::heap::Heap;
+use crate::storage::Storage;
 
 /// An iterator over keys and values, made by [`Pinned::iter`](crate::Pinned::iter).
-pub struct Iter<'p, K, V> {
-    walk: Walk<'p, K, V, Heap<K, V>>,
+pub struct Iter<'p, K, V, St: Storage<K, V>> {
+    walk: Walk<'p, K, V, St>,
 }
 
 /// An iterator over keys, made by [`Pinned::keys`](crate::Pinned::keys).
-pub struct Keys<'p, K, V> {
-    iter: Iter<'p, K, V>,
+pub struct Keys<'p, K, V, St: Storage<K, V>> {
+    iter: Iter<'p, K, V, St>,
 }
 
 /// An iterator over values, made by [`Pinned::values`](crate::Pinned::values).
-pub struct Values<'p, K, V> {
-    iter: Iter<'p, K, V>,
+pub struct Values<'p, K, V, St: Storage<K, V>> {
+    iter: Iter<'p, K, V, St>,
 }
 
 // SAFETY: it gives `&K` and `&V`, and reads a table that does not change.
-unsafe impl<K: Sync, V: Sync> Send for Iter<'_, K, V> {}
+unsafe impl<K: Sync, V: Sync, St: Storage<K, V>> Send for Iter<'_, K, V, St> {}
 // SAFETY: as above; a shared iterator can be cloned only.
-unsafe impl<K: Sync, V: Sync> Sync for Iter<'_, K, V> {}
+unsafe impl<K: Sync, V: Sync, St: Storage<K, V>> Sync for Iter<'_, K, V, St> {}
 
-impl<'p, K, V> Iter<'p, K, V> {
-    pub(crate) fn new(walk: Walk<'p, K, V, Heap<K, V>>) -> Self {
+impl<'p, K, V, St: Storage<K, V>> Iter<'p, K, V, St> {
+    pub(crate) fn new(walk: Walk<'p, K, V, St>) -> Self {
         Self { walk }
     }
 }
 
-impl<'p, K, V> Keys<'p, K, V> {
-    pub(crate) fn new(iter: Iter<'p, K, V>) -> Self {
+impl<'p, K, V, St: Storage<K, V>> Keys<'p, K, V, St> {
+    pub(crate) fn new(iter: Iter<'p, K, V, St>) -> Self {
         Self { iter }
     }
 }
 
-impl<'p, K, V> Values<'p, K, V> {
-    pub(crate) fn new(iter: Iter<'p, K, V>) -> Self {
+impl<'p, K, V, St: Storage<K, V>> Values<'p, K, V, St> {
+    pub(crate) fn new(iter: Iter<'p, K, V, St>) -> Self {
         Self { iter }
     }
 }
 
-impl<'p, K, V> Iterator for Iter<'p, K, V> {
+impl<'p, K, V, St: Storage<K, V>> Iterator for Iter<'p, K, V, St> {
     type Item = (&'p K, &'p V);
 
     #[inline]
@@ -57,7 +57,7 @@ impl<'p, K, V> Iterator for Iter<'p, K, V> {
     }
 }
 
-impl<'p, K, V> Iterator for Keys<'p, K, V> {
+impl<'p, K, V, St: Storage<K, V>> Iterator for Keys<'p, K, V, St> {
     type Item = &'p K;
 
     #[inline]
@@ -70,7 +70,7 @@ impl<'p, K, V> Iterator for Keys<'p, K, V> {
     }
 }
 
-impl<'p, K, V> Iterator for Values<'p, K, V> {
+impl<'p, K, V, St: Storage<K, V>> Iterator for Values<'p, K, V, St> {
     type Item = &'p V;
 
     #[inline]
@@ -83,41 +83,41 @@ impl<'p, K, V> Iterator for Values<'p, K, V> {
     }
 }
 
-impl<K, V> FusedIterator for Iter<'_, K, V> {}
-impl<K, V> FusedIterator for Keys<'_, K, V> {}
-impl<K, V> FusedIterator for Values<'_, K, V> {}
+impl<K, V, St: Storage<K, V>> FusedIterator for Iter<'_, K, V, St> {}
+impl<K, V, St: Storage<K, V>> FusedIterator for Keys<'_, K, V, St> {}
+impl<K, V, St: Storage<K, V>> FusedIterator for Values<'_, K, V, St> {}
 
-impl<K, V> Clone for Iter<'_, K, V> {
+impl<K, V, St: Storage<K, V>> Clone for Iter<'_, K, V, St> {
     fn clone(&self) -> Self {
         Self { walk: self.walk.clone() }
     }
 }
 
-impl<K, V> Clone for Keys<'_, K, V> {
+impl<K, V, St: Storage<K, V>> Clone for Keys<'_, K, V, St> {
     fn clone(&self) -> Self {
         Self { iter: self.iter.clone() }
     }
 }
 
-impl<K, V> Clone for Values<'_, K, V> {
+impl<K, V, St: Storage<K, V>> Clone for Values<'_, K, V, St> {
     fn clone(&self) -> Self {
         Self { iter: self.iter.clone() }
     }
 }
 
-impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
+impl<K: fmt::Debug, V: fmt::Debug, St: Storage<K, V>> fmt::Debug for Iter<'_, K, V, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
     }
 }
 
-impl<K: fmt::Debug, V> fmt::Debug for Keys<'_, K, V> {
+impl<K: fmt::Debug, V, St: Storage<K, V>> fmt::Debug for Keys<'_, K, V, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
     }
 }
 
-impl<K, V: fmt::Debug> fmt::Debug for Values<'_, K, V> {
+impl<K, V: fmt::Debug, St: Storage<K, V>> fmt::Debug for Values<'_, K, V, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
     }

@@ -9,55 +9,66 @@ extern crate alloc;
 mod error;
 mod lock;
 
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+mod count;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod dirty;
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod entry;
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod garbage;
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod iter;
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod map;
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod owned;
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod pinned;
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod readers;
-#[cfg(feature = "alloc")]
-mod storage;
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub mod storage;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod sync;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+mod traits;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+mod twin_map;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+mod upkeep;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+mod write;
+
+#[cfg(feature = "heapless")]
+mod fixed_map;
 #[cfg(feature = "alloc")]
 mod sync_map;
-#[cfg(feature = "alloc")]
-mod traits;
-#[cfg(feature = "alloc")]
-mod upkeep;
-#[cfg(feature = "alloc")]
-mod write;
 
 #[cfg(all(test, feature = "alloc", not(loom)))]
 mod steps;
 
 pub use error::{CompareExchangeError, ErrorKind, InsertError, WouldBlock};
+#[cfg(feature = "heapless")]
+pub use fixed_map::FixedMap;
 #[cfg(feature = "critical-section")]
 pub use lock::CriticalSectionLock;
 pub use lock::SpinLock;
 pub use mutex_traits::ScopedRawMutex;
-
-#[cfg(feature = "alloc")]
-pub use equivalent::Equivalent;
-#[cfg(feature = "alloc")]
-pub use garbage::Garbage;
-#[cfg(feature = "alloc")]
-pub use iter::{Iter, Keys, Values};
-#[cfg(feature = "alloc")]
-pub use owned::{Drain, IntoIter, IterMut};
-#[cfg(feature = "alloc")]
-pub use pinned::{Pinned, Ref};
-#[cfg(feature = "alloc")]
-pub use rustc_hash::FxBuildHasher;
 #[cfg(feature = "alloc")]
 pub use sync_map::SyncMap;
+
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use equivalent::Equivalent;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use garbage::Garbage;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use iter::{Iter, Keys, Values};
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use owned::{Drain, IntoIter, IterMut};
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use pinned::{Pinned, Ref};
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use rustc_hash::FxBuildHasher;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use twin_map::TwinMap;

@@ -19,10 +19,9 @@
 //! 3. While there is a `dirty`: of the buckets of `read`, those before the cursor hold entries that are in `dirty` or
 //!    EXPUNGED, the others hold entries that are not in `dirty`.
 //! 4. Not amended: there is no `dirty`, and nothing in `read` is EXPUNGED.
-//! 5. `len` is incremented before an entry becomes live and decremented after it ceased to be: it is never
-//!    less than the number of live entries that the tables lead to.
+//! 5. An entry is counted as long as it is live, and a little longer: module [`count`](crate::count).
 //! 6. While amended, a DELETED entry of `read` becomes live under the lock only, but for stores that were on their
-//!    way when `amended` was set; those are counted in `len` already ([`revive_unlocked`](Core::revive_unlocked)).
+//!    way when `amended` was set; those are counted already ([`revive_unlocked`](Core::revive_unlocked)).
 //!
 //! # Linearization
 //!
@@ -37,19 +36,20 @@ use core::ptr;
 
 use mutex_traits::ScopedRawMutex;
 
+use crate::count::Count;
 use crate::dirty::Dirty;
 use crate::entry::{Entry, Node, State};
 use crate::error::{ErrorKind, WouldBlock};
 use crate::garbage::Collector;
 use crate::readers::{Pin, Readers};
-use crate::storage::{Index, Storage, Table, resolve};
+use crate::storage::{Index, Storage, Table, new_storage, resolve};
 use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn};
 
 /// A map over some storage, without a hasher: its callers bring the hash.
 pub(crate) struct Core<K, V, St: Storage<K, V>, L> {
     /// The table, and the flag `amended` in bit 0. Every access is SeqCst: see invariant 4 of the module `entry`.
     pub(crate) read: AtomicPtr<Table<St::Index>>,
-    pub(crate) len: AtomicUsize,
+    pub(crate) count: Count<St>,
     pub(crate) promotions: AtomicUsize,
     /// The buckets of the larger one of the two tables; written under the lock.
     pub(crate) buckets: AtomicUsize,
@@ -107,11 +107,34 @@ pub(crate) enum OnLive {
     Keep,
 }
 
-/// What an insertion found and did. The references are good as long as the pin.
-pub(crate) enum Inserted<'p, V> {
-    New(&'p V),
-    Replaced(&'p V),
-    Kept(&'p V),
+/// What an insertion found and did. `R` refers to a value: the new one, but in `Replaced`, where it is the old one.
+pub(crate) enum Inserted<R> {
+    New(R),
+    Replaced(R),
+    Kept(R),
+}
+
+impl<R> Inserted<R> {
+    pub(crate) fn map<S>(self, f: impl FnOnce(R) -> S) -> Inserted<S> {
+        match self {
+            Self::New(value) => Inserted::New(f(value)),
+            Self::Replaced(old) => Inserted::Replaced(f(old)),
+            Self::Kept(value) => Inserted::Kept(f(value)),
+        }
+    }
+
+    pub(crate) fn replaced(self) -> Option<R> {
+        match self {
+            Self::Replaced(old) => Some(old),
+            Self::New(_) | Self::Kept(_) => None,
+        }
+    }
+
+    pub(crate) fn into_inner(self) -> R {
+        match self {
+            Self::New(value) | Self::Replaced(value) | Self::Kept(value) => value,
+        }
+    }
 }
 
 /// How an operation takes the lock.
@@ -165,15 +188,15 @@ impl Acquire for Try {
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     const_fn! {
-        pub(crate) fn new(storage: St, lock: L) -> Self {
+        pub(crate) fn new(lock: L) -> Self {
             Self {
                 read: AtomicPtr::new(ptr::null_mut()),
-                len: AtomicUsize::new(0),
+                count: Count::new(),
                 promotions: AtomicUsize::new(0),
                 buckets: AtomicUsize::new(0),
                 readers: Readers::new(),
                 garbage: Collector::new(),
-                storage,
+                storage: new_storage(),
                 lock,
                 dirty: ExclusiveCell::new(Dirty::new()),
             }

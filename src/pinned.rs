@@ -10,21 +10,20 @@ use core::ptr::NonNull;
 use equivalent::Equivalent;
 use mutex_traits::ScopedRawMutex;
 
-use crate::error::{CompareExchangeError, InsertError, WouldBlock};
+use crate::error::{CompareExchangeError, ErrorKind, InsertError, WouldBlock};
 use crate::garbage::Garbage;
 use crate::iter::{Iter, Keys, Values};
 use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Wait, Walk};
 use crate::readers::Pin;
 use crate::storage::Storage;
-use crate::storage::heap::Heap;
-use crate::sync_map::{SyncMap, out_of_memory};
+use crate::twin_map::TwinMap;
 
 /// A map that is pinned: what is found through this guard stays where it is until the guard is dropped.
 ///
-/// Made by [`SyncMap::pin`]. All operations of the map are here as well, by reference: the references live as long as
+/// Made by [`TwinMap::pin`]. All operations of the map are here as well, by reference: the references live as long as
 /// the guard is borrowed, whatever others do to the map meanwhile. Dropping the guard costs one atomic decrement; it frees
 /// nothing. What was unlinked while it was there is freed by the next write through the map, or by
-/// [`reclaim`](SyncMap::reclaim).
+/// [`reclaim`](TwinMap::reclaim).
 ///
 /// ```
 /// let map = twinmap::SyncMap::new();
@@ -47,43 +46,45 @@ use crate::sync_map::{SyncMap, out_of_memory};
 /// drop(pinned);
 /// assert_eq!(one, Some(&1));
 /// ```
-pub struct Pinned<'a, K, V, L, S> {
-    map: &'a SyncMap<K, V, L, S>,
-    pin: Pin<'a>,
+pub struct Pinned<'a, M> {
+    pub(crate) map: &'a M,
+    pub(crate) pin: Pin<'a>,
 }
 
-impl<'a, K, V, L, S> Pinned<'a, K, V, L, S> {
-    pub(crate) fn new(map: &'a SyncMap<K, V, L, S>, pin: Pin<'a>) -> Self {
+impl<'a, M> Pinned<'a, M> {
+    pub(crate) fn new(map: &'a M, pin: Pin<'a>) -> Self {
         Self { map, pin }
     }
 
     /// The map.
-    pub fn map(&self) -> &'a SyncMap<K, V, L, S> {
+    pub fn map(&self) -> &'a M {
         self.map
     }
+}
 
-    /// The number of keys: [`SyncMap::len`].
+impl<K, V, St: Storage<K, V>, L, S> Pinned<'_, TwinMap<K, V, St, L, S>> {
+    /// The number of keys: [`TwinMap::len`].
     pub fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// Whether there is no key: [`SyncMap::is_empty`].
+    /// Whether there is no key: [`TwinMap::is_empty`].
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
     }
 
-    /// What was unlinked and is not freed yet: [`SyncMap::garbage`].
+    /// What was unlinked and is not freed yet: [`TwinMap::garbage`].
     pub fn garbage(&self) -> Garbage {
         self.map.garbage()
     }
 
-    /// Frees what was unlinked before this guard was made, and is seen by no other: [`SyncMap::reclaim`].
+    /// Frees what was unlinked before this guard was made, and is seen by no other: [`TwinMap::reclaim`].
     pub fn reclaim(&self) {
         self.map.reclaim();
     }
 }
 
-impl<K, V, L: ScopedRawMutex, S> Pinned<'_, K, V, L, S> {
+impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St, L, S>> {
     /// All keys and values, in no particular order. Go's `Range`.
     ///
     /// First makes the lock-free part of the map complete, under the lock in many short steps, unless it is; then
@@ -91,19 +92,19 @@ impl<K, V, L: ScopedRawMutex, S> Pinned<'_, K, V, L, S> {
     /// end comes exactly once. A value is the one that its key had when it was reached.
     ///
     /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the lock.
-    pub fn iter(&self) -> Iter<'_, K, V> {
+    pub fn iter(&self) -> Iter<'_, K, V, St> {
         let table = Never::unwrap(self.map.core.complete::<Wait>(&self.pin));
         // SAFETY: the table was `read` under the pin, which is borrowed as long as the iterator lives.
         Iter::new(unsafe { Walk::new(&self.map.core.storage, table) })
     }
 
     /// All keys. As [`iter`](Self::iter).
-    pub fn keys(&self) -> Keys<'_, K, V> {
+    pub fn keys(&self) -> Keys<'_, K, V, St> {
         Keys::new(self.iter())
     }
 
     /// All values. As [`iter`](Self::iter).
-    pub fn values(&self) -> Values<'_, K, V> {
+    pub fn values(&self) -> Values<'_, K, V, St> {
         Values::new(self.iter())
     }
 
@@ -122,26 +123,26 @@ impl<K, V, L: ScopedRawMutex, S> Pinned<'_, K, V, L, S> {
         self.map.core.collect();
     }
 
-    /// Makes every key reachable without the lock: [`SyncMap::promote`].
+    /// Makes every key reachable without the lock: [`TwinMap::promote`].
     pub fn promote(&self) {
-        self.map.core.promote(&self.pin);
-        self.map.core.collect();
+        self.map.core.promote();
     }
 
-    /// Removes all keys: [`SyncMap::clear`].
+    /// Removes all keys: [`TwinMap::clear`].
     pub fn clear(&self) {
         self.map.core.clear(&self.pin);
         self.map.core.collect();
     }
 }
 
-impl<K, V, L, S> Pinned<'_, K, V, L, S>
+impl<K, V, St, L, S> Pinned<'_, TwinMap<K, V, St, L, S>>
 where
     K: Eq + Hash,
+    St: Storage<K, V>,
     L: ScopedRawMutex,
     S: BuildHasher,
 {
-    /// The value of a key: [`SyncMap::get`].
+    /// The value of a key: [`TwinMap::get`].
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
@@ -150,7 +151,7 @@ where
         self.get_key_value(key).map(|(_, value)| value)
     }
 
-    /// The key as it is in the map, and its value. Cost as [`SyncMap::get`].
+    /// The key as it is in the map, and its value. Cost as [`TwinMap::get`].
     #[inline]
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
@@ -159,7 +160,7 @@ where
         Never::unwrap(self.get_with::<Wait, Q>(key))
     }
 
-    /// The value of a key, without waiting for the lock: [`SyncMap::try_get`].
+    /// The value of a key, without waiting for the lock: [`TwinMap::try_get`].
     ///
     /// # Errors
     ///
@@ -180,7 +181,7 @@ where
         self.map.core.get::<A>(&self.pin, self.map.hash(key), |k| key.equivalent(k))
     }
 
-    /// Whether a key is there. Cost as [`SyncMap::get`].
+    /// Whether a key is there. Cost as [`TwinMap::get`].
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -188,85 +189,60 @@ where
         self.get(key).is_some()
     }
 
-    /// Sets the value of a key, and returns the one that it had: [`SyncMap::insert`].
-    ///
-    /// # Panics
-    ///
-    /// When there is no memory, as the allocator does.
-    pub fn insert(&self, key: K, value: V) -> Option<&V> {
-        self.insert_with::<Wait>(key, value).unwrap_or_else(|_| out_of_memory::<V>())
-    }
-
-    /// As [`insert`](Self::insert), but never waits and never aborts: [`SyncMap::try_insert`].
+    /// As `insert`, but never waits and never aborts: [`TwinMap::try_insert`].
     ///
     /// # Errors
     ///
-    /// With key and value inside, when the lock is needed and held, or when there is no memory.
+    /// With key and value inside, when the lock is needed and held, or when there is no memory or no room.
     pub fn try_insert(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
-        self.insert_with::<Try>(key, value)
+        Ok(self.insert_with::<Try>(key, value, OnLive::Replace)?.replaced())
     }
 
-    fn insert_with<A: Acquire>(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
+    pub(crate) fn insert_with<A: Acquire>(
+        &self,
+        key: K,
+        value: V,
+        on_live: OnLive,
+    ) -> Result<Inserted<&V>, InsertError<K, V>> {
         let hash = self.map.hash(&key);
-        let inserted = self.map.core.insert::<A>(&self.pin, hash, key, value, OnLive::Replace);
-        self.map.core.collect();
-        Ok(match inserted? {
-            Inserted::Replaced(old) => Some(old),
-            Inserted::New(_) | Inserted::Kept(_) => None,
-        })
+        let core = &self.map.core;
+        let inserted = core.with_memory::<A, _, _>((key, value), |(key, value)| {
+            let inserted = core.insert::<A>(&self.pin, hash, key, value, on_live);
+            inserted.map_err(|InsertError { key, value, kind }| ((key, value), kind))
+        });
+        core.collect();
+        inserted.map_err(|((key, value), kind)| InsertError { key, value, kind })
     }
 
-    /// The value of a key, after inserting `value` if there was none: [`SyncMap::get_or_insert`].
-    ///
-    /// # Panics
-    ///
-    /// When there is no memory, as the allocator does.
-    pub fn get_or_insert(&self, key: K, value: V) -> &V {
-        self.get_or_insert_with(key, || value)
-    }
-
-    /// The value of a key, after inserting what `f` returns if there was none: [`SyncMap::get_or_insert_with`].
-    ///
-    /// # Panics
-    ///
-    /// When there is no memory, as the allocator does.
-    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> &V {
-        let hash = self.map.hash(&key);
-        let found = self.map.core.get_or_insert_with(&self.pin, hash, key, f);
-        let (value, wrote) = found.unwrap_or_else(|_| out_of_memory::<V>());
-        if wrote {
-            self.map.core.collect();
+    pub(crate) fn find_or_insert(&self, key: K, f: impl FnOnce() -> V) -> Result<&V, InsertError<K, V>> {
+        match self.get(&key) {
+            Some(value) => Ok(value),
+            None => self.insert_with::<Wait>(key, f(), OnLive::Keep).map(Inserted::into_inner),
         }
-        value
     }
 
-    /// Replaces the value of a key by what `f` makes of it: [`SyncMap::update`].
-    ///
-    /// # Panics
-    ///
-    /// When there is no memory, as the allocator does.
-    pub fn update<Q>(&self, key: &Q, f: impl FnMut(&V) -> V) -> Option<&V>
+    pub(crate) fn update_with<Q>(&self, key: &Q, mut f: impl FnMut(&V) -> V) -> Result<Option<&V>, ErrorKind>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.map.hash(key);
-        let new = self.map.core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), f);
-        self.map.core.collect();
-        new.unwrap_or_else(|_| out_of_memory::<V>())
+        let core = &self.map.core;
+        let updated = core.with_memory::<Wait, _, _>((), |()| {
+            core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind))
+        });
+        core.collect();
+        updated.map_err(|((), kind)| kind)
     }
 
     /// Replaces the value of a key by `new` if it equals `current`. Go's `CompareAndSwap`.
     ///
-    /// Returns the value that was replaced. Cost as [`SyncMap::insert`] of a key that is there. `PartialEq` is called without the
+    /// Returns the value that was replaced. Cost as `insert` of a key that is there. `PartialEq` is called without the
     /// lock.
     ///
     /// # Errors
     ///
-    /// With `new` inside, and the value that was found, if the key is there.
-    ///
-    /// # Panics
-    ///
-    /// When there is no memory, as the allocator does.
+    /// With `new` inside, and the value that was found, if the key is there. When it is the expected one, there was no memory for
+    /// `new`, and the error says so.
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -286,10 +262,10 @@ where
         let hash = self.map.hash(key);
         let exchanged = self.map.core.compare_exchange(&self.pin, hash, |k| key.equivalent(k), current, new);
         self.map.core.collect();
-        exchanged.unwrap_or_else(|_| out_of_memory::<V>())
+        exchanged
     }
 
-    /// Removes a key, and returns the value that it had: [`SyncMap::remove`].
+    /// Removes a key, and returns the value that it had: [`TwinMap::remove`].
     pub fn remove<Q>(&self, key: &Q) -> Option<&V>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -297,7 +273,7 @@ where
         Never::unwrap(self.remove_with::<Wait, Q>(key))
     }
 
-    /// As [`remove`](Self::remove), without waiting for the lock: [`SyncMap::try_remove`].
+    /// As [`remove`](Self::remove), without waiting for the lock: [`TwinMap::try_remove`].
     ///
     /// # Errors
     ///
@@ -321,7 +297,7 @@ where
 
     /// Removes a key if `f` returns `true` for its value; returns the value then. Go's `CompareAndDelete`.
     ///
-    /// `f` is called without the lock, and again when another write came in between. Cost as [`SyncMap::remove`].
+    /// `f` is called without the lock, and again when another write came in between. Cost as [`TwinMap::remove`].
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -342,16 +318,22 @@ where
     }
 }
 
-impl<'p, K, V, L: ScopedRawMutex, S> IntoIterator for &'p Pinned<'_, K, V, L, S> {
+impl<'p, K, V, St: Storage<K, V>, L: ScopedRawMutex, S> IntoIterator for &'p Pinned<'_, TwinMap<K, V, St, L, S>> {
     type Item = (&'p K, &'p V);
-    type IntoIter = Iter<'p, K, V>;
+    type IntoIter = Iter<'p, K, V, St>;
 
-    fn into_iter(self) -> Iter<'p, K, V> {
+    fn into_iter(self) -> Iter<'p, K, V, St> {
         self.iter()
     }
 }
 
-impl<K: fmt::Debug, V: fmt::Debug, L: ScopedRawMutex, S> fmt::Debug for Pinned<'_, K, V, L, S> {
+impl<K, V, St, L, S> fmt::Debug for Pinned<'_, TwinMap<K, V, St, L, S>>
+where
+    K: fmt::Debug,
+    V: fmt::Debug,
+    St: Storage<K, V>,
+    L: ScopedRawMutex,
+{
     /// The entries. When some can be found under the lock only, and the lock is held, it does not wait: it shows the
     /// others, and an ellipsis.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -413,7 +395,11 @@ impl<'a, K, V> Ref<'a, K, V> {
     ///
     /// `value` was found in the map under `pin`.
     #[inline]
-    pub(crate) unsafe fn new<L>(value: NonNull<V>, pin: Pin<'a>, wrote: Option<&'a Core<K, V, Heap<K, V>, L>>) -> Self {
+    pub(crate) unsafe fn new<St: Storage<K, V>, L>(
+        value: NonNull<V>,
+        pin: Pin<'a>,
+        wrote: Option<&'a Core<K, V, St, L>>,
+    ) -> Self {
         let collect = CollectOnDrop(wrote.map(|map| map as &dyn Collect));
         Self { value, _pin: pin, _collect: collect, _entry: PhantomData }
     }

@@ -12,8 +12,7 @@ use mutex_traits::ScopedRawMutex;
 
 use crate::entry::{Entry, Node};
 use crate::map::{Core, OnLive, Wait};
-use crate::storage::heap::{Heap, HeapIndex};
-use crate::storage::{Index, Pool, Storage, Table};
+use crate::storage::{Heap, HeapIndex, Index, Limit, Owned, Pool, Reserved, Storage, Table};
 
 thread_local! {
     static STEPS: Cell<usize> = const { Cell::new(0) };
@@ -69,20 +68,39 @@ macro_rules! counted_pool {
                 step();
                 self.0.locate(handle)
             }
+
+            unsafe fn next(&self, handle: *mut $object) -> *mut $object {
+                step();
+                // SAFETY: the caller's promise.
+                unsafe { self.0.next(handle) }
+            }
+
+            unsafe fn set_next(&self, handle: *mut $object, next: *mut $object) {
+                step();
+                // SAFETY: the caller's promise.
+                unsafe { self.0.set_next(handle, next) };
+            }
         }
     )*};
 }
 
 counted_pool!(Node<usize>, Entry<usize, usize>, Table<CountedIndex>);
 
+impl Limit for Counted {
+    const LIMIT: Option<usize> = None;
+}
+
 // SAFETY: all is the heap's.
 unsafe impl Storage<usize, usize> for Counted {
     type Index = CountedIndex;
 
+    const NEW: Self = Self(Heap::NEW);
+
     /// The one step that may take longer: a table's control bytes are set when it is allocated.
-    fn index(&self, capacity: usize) -> Option<CountedIndex> {
+    fn table(&self, capacity: usize) -> Option<Owned<'_, Table<CountedIndex>, Self>> {
         step();
-        self.0.index(capacity).map(CountedIndex)
+        let index = CountedIndex(HeapIndex::with_capacity(capacity)?);
+        Some(Reserved::new(self)?.fill(Table::new(index)))
     }
 }
 
@@ -113,9 +131,14 @@ impl Index<Entry<usize, usize>> for CountedIndex {
         });
     }
 
-    fn remove(&mut self, hash: usize, entry: *mut Entry<usize, usize>) {
+    fn remove(
+        &mut self,
+        hash: usize,
+        entry: *mut Entry<usize, usize>,
+        hash_of: impl Fn(*mut Entry<usize, usize>) -> usize,
+    ) {
         step();
-        self.0.remove(hash, entry);
+        self.0.remove(hash, entry, hash_of);
     }
 
     fn len(&self) -> usize {
@@ -169,7 +192,7 @@ fn get(map: &Map, key: usize) -> bool {
 fn longest_section(n: usize) -> usize {
     LONGEST.set(0);
     SECTIONS.set(0);
-    let map = Map::new(Counted(Heap::new()), CountingLock);
+    let map = Map::new(CountingLock);
     // Grow; the garbage is freed on the way, as writes through the public map do.
     for key in 0..n {
         insert(&map, key);
@@ -190,7 +213,7 @@ fn longest_section(n: usize) -> usize {
         insert(&map, key % n + (key / n + 1) * 4 * n);
         map.collect();
     }
-    map.promote(&map.pin());
+    map.promote();
     // Most are removed, and nothing is inserted.
     let mut keep = 0;
     map.retain(&map.pin(), |_, _| {
@@ -198,7 +221,7 @@ fn longest_section(n: usize) -> usize {
         keep % 100 == 0
     });
     map.collect();
-    map.promote(&map.pin());
+    map.promote();
     for key in 0..n / 2 {
         insert(&map, key);
     }

@@ -41,7 +41,7 @@ mod real {
 
     /// Stands in each object that is freed after a grace period. It does nothing here; under loom it makes a read
     /// of the object that races with its freeing an error.
-    pub(crate) struct Lifetime;
+    pub struct Lifetime;
 
     impl Lifetime {
         pub(crate) const fn new() -> Self {
@@ -74,7 +74,7 @@ mod model {
         }
     }
 
-    pub(crate) struct Lifetime(loom::cell::UnsafeCell<()>);
+    pub struct Lifetime(loom::cell::UnsafeCell<()>);
 
     impl Lifetime {
         pub(crate) fn new() -> Self {

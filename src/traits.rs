@@ -1,4 +1,4 @@
-//! What [`SyncMap`] implements for the language's own traits.
+//! What the maps implement for the language's own traits.
 
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
@@ -6,20 +6,43 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use mutex_traits::ScopedRawMutex;
 
+use crate::error::give_up;
+use crate::map::{OnLive, Wait};
 use crate::owned::{IntoIter, IterMut};
-use crate::sync_map::SyncMap;
+use crate::storage::Storage;
+use crate::twin_map::TwinMap;
 
-impl<K, V, L: Default, S: Default> Default for SyncMap<K, V, L, S> {
+impl<K, V, St: Storage<K, V>, L: Default, S: Default> Default for TwinMap<K, V, St, L, S> {
     fn default() -> Self {
         Self::with_lock_and_hasher(L::default(), S::default())
     }
 }
 
 // A panic leaves the map whole and unlocked; what it may leave half-done is in a key or a value, behind a shared reference.
-impl<K: RefUnwindSafe, V: RefUnwindSafe, L, S: UnwindSafe> UnwindSafe for SyncMap<K, V, L, S> {}
-impl<K: RefUnwindSafe, V: RefUnwindSafe, L, S: RefUnwindSafe> RefUnwindSafe for SyncMap<K, V, L, S> {}
+impl<K, V, St, L, S> UnwindSafe for TwinMap<K, V, St, L, S>
+where
+    K: RefUnwindSafe,
+    V: RefUnwindSafe,
+    St: Storage<K, V>,
+    S: UnwindSafe,
+{
+}
+impl<K, V, St, L, S> RefUnwindSafe for TwinMap<K, V, St, L, S>
+where
+    K: RefUnwindSafe,
+    V: RefUnwindSafe,
+    St: Storage<K, V>,
+    S: RefUnwindSafe,
+{
+}
 
-impl<K: fmt::Debug, V: fmt::Debug, L: ScopedRawMutex, S> fmt::Debug for SyncMap<K, V, L, S> {
+impl<K, V, St, L, S> fmt::Debug for TwinMap<K, V, St, L, S>
+where
+    K: fmt::Debug,
+    V: fmt::Debug,
+    St: Storage<K, V>,
+    L: ScopedRawMutex,
+{
     /// The entries. When some can be found under the lock only, and the lock is held, it does not wait: it shows the
     /// others, and an ellipsis.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,7 +50,8 @@ impl<K: fmt::Debug, V: fmt::Debug, L: ScopedRawMutex, S> fmt::Debug for SyncMap<
     }
 }
 
-impl<K, V, L, S> FromIterator<(K, V)> for SyncMap<K, V, L, S>
+#[cfg(feature = "alloc")]
+impl<K, V, L, S> FromIterator<(K, V)> for crate::SyncMap<K, V, L, S>
 where
     K: Eq + Hash,
     L: ScopedRawMutex + Default,
@@ -41,41 +65,70 @@ where
     }
 }
 
-impl<K: Eq + Hash, V, const N: usize> From<[(K, V); N]> for SyncMap<K, V> {
+#[cfg(feature = "alloc")]
+impl<K: Eq + Hash, V, const N: usize> From<[(K, V); N]> for crate::SyncMap<K, V> {
     fn from(entries: [(K, V); N]) -> Self {
         entries.into_iter().collect()
     }
 }
 
-impl<K, V, L, S> Extend<(K, V)> for SyncMap<K, V, L, S>
+#[cfg(feature = "heapless")]
+impl<K, V, const N: usize, L, const SPARE: usize, S> FromIterator<(K, V)> for crate::FixedMap<K, V, N, L, SPARE, S>
 where
     K: Eq + Hash,
+    L: ScopedRawMutex + Default,
+    S: BuildHasher + Default,
+{
+    /// # Panics
+    ///
+    /// When there are more than `N` keys.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut map = Self::default();
+        map.extend(entries);
+        map
+    }
+}
+
+impl<K, V, St, L, S> Extend<(K, V)> for TwinMap<K, V, St, L, S>
+where
+    K: Eq + Hash,
+    St: Storage<K, V>,
     L: ScopedRawMutex,
     S: BuildHasher,
 {
+    /// # Panics
+    ///
+    /// When there is no memory for a key, or no room.
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         (&*self).extend(entries);
     }
 }
 
 /// A shared map can be extended as well.
-impl<K, V, L, S> Extend<(K, V)> for &SyncMap<K, V, L, S>
+impl<K, V, St, L, S> Extend<(K, V)> for &TwinMap<K, V, St, L, S>
 where
     K: Eq + Hash,
+    St: Storage<K, V>,
     L: ScopedRawMutex,
     S: BuildHasher,
 {
+    /// # Panics
+    ///
+    /// When there is no memory for a key, or no room.
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         for (key, value) in entries {
-            self.insert(key, value);
+            if let Err(error) = self.insert_with::<Wait>(key, value, OnLive::Replace) {
+                give_up::<V>(error.kind)
+            }
         }
     }
 }
 
-impl<'a, K, V, L, S> Extend<(&'a K, &'a V)> for SyncMap<K, V, L, S>
+impl<'a, K, V, St, L, S> Extend<(&'a K, &'a V)> for TwinMap<K, V, St, L, S>
 where
     K: Eq + Hash + Copy,
     V: Copy,
+    St: Storage<K, V>,
     L: ScopedRawMutex,
     S: BuildHasher,
 {
@@ -84,20 +137,20 @@ where
     }
 }
 
-impl<K, V, L: ScopedRawMutex, S> IntoIterator for SyncMap<K, V, L, S> {
+impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> IntoIterator for TwinMap<K, V, St, L, S> {
     type Item = (K, V);
-    type IntoIter = IntoIter<K, V>;
+    type IntoIter = IntoIter<K, V, St>;
 
-    fn into_iter(self) -> IntoIter<K, V> {
+    fn into_iter(self) -> IntoIter<K, V, St> {
         IntoIter::new(self.core)
     }
 }
 
-impl<'a, K, V, L: ScopedRawMutex, S> IntoIterator for &'a mut SyncMap<K, V, L, S> {
+impl<'a, K, V, St: Storage<K, V>, L: ScopedRawMutex, S> IntoIterator for &'a mut TwinMap<K, V, St, L, S> {
     type Item = (&'a K, &'a mut V);
-    type IntoIter = IterMut<'a, K, V>;
+    type IntoIter = IterMut<'a, K, V, St>;
 
-    fn into_iter(self) -> IterMut<'a, K, V> {
+    fn into_iter(self) -> IterMut<'a, K, V, St> {
         self.iter_mut()
     }
 }

@@ -4,6 +4,7 @@
 
 use mutex_traits::ScopedRawMutex;
 
+use crate::error::ErrorKind;
 use crate::map::{Acquire, Core, Never, Snapshot, Try, Wait};
 use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
@@ -37,34 +38,83 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// Promotes `dirty`, drops all tombstones, and moves on to a table of the right size; in short steps under the lock.
-    pub(crate) fn promote(&self, pin: &Pin<'_>) {
+    pub(crate) fn promote(&self) {
         // One round may not do: a `dirty` that is there already may have been copied before its entries were removed; and
         // a table has at least an eighth of the last one's size, so what is much too large shrinks in several.
         for round in 0.. {
-            let start = self.snapshot(pin);
-            let mut now = start;
-            while now.is_table_of(start) && self.is_improvable(now) {
-                if !Never::unwrap(self.locked::<Wait, _>(|dirty| self.ask(dirty))) {
-                    // Without memory for another table, it has to stay as it is.
-                    return;
-                }
-                now = self.snapshot(pin);
-            }
-            if !self.is_improvable(now) || round > 0 && now.buckets() >= start.buckets() {
+            let pin = self.pin();
+            let before = self.snapshot(&pin).buckets();
+            let renewed = Never::unwrap(self.renew::<Wait>(&pin));
+            let now = self.snapshot(&pin);
+            // Without memory for another table, it has to stay as it is.
+            let done = !renewed || !self.is_improvable(now) || round > 0 && now.buckets() >= before;
+            drop(pin);
+            self.collect();
+            if done {
                 return;
             }
         }
     }
 
+    /// One promotion, if there is something to gain by it. `false`: no memory for a table.
+    fn renew<A: Acquire>(&self, pin: &Pin<'_>) -> Result<bool, A::Error> {
+        let start = self.snapshot(pin);
+        let mut now = start;
+        while now.is_table_of(start) && self.is_improvable(now) {
+            if !self.locked::<A, _>(|dirty| self.ask(dirty))? {
+                return Ok(false);
+            }
+            now = self.snapshot(pin);
+        }
+        Ok(true)
+    }
+
+    /// Runs an operation, and runs it again when it found no memory and some could be freed. The operation pins for itself.
+    ///
+    /// It takes `input`, and gives it back with the reason when it failed.
+    pub(crate) fn with_memory<A: Acquire, I, R>(
+        &self,
+        mut input: I,
+        mut operation: impl FnMut(I) -> Result<R, (I, ErrorKind)>,
+    ) -> Result<R, (I, ErrorKind)> {
+        let mut attempt = 0;
+        loop {
+            let (back, kind) = match operation(input) {
+                Ok(result) => return Ok(result),
+                Err(failed) => failed,
+            };
+            input = back;
+            let again = if kind == Self::NO_MEMORY { self.recover::<A>(attempt) } else { Ok(false) };
+            // Also when that was all: a table may have been promoted.
+            self.collect();
+            match again {
+                Ok(true) => attempt += 1,
+                Ok(false) => return Err((input, kind)),
+                Err(error) => return Err((input, error.into())),
+            }
+        }
+    }
+
+    /// Unlinks what can be, for an operation that found no memory `attempt` times before. Whether to try again.
+    #[cold]
+    fn recover<A: Acquire>(&self, attempt: usize) -> Result<bool, A::Error> {
+        match (attempt, St::LIMIT) {
+            // What was unlinked before, and could not be freed because the operation itself was pinned.
+            (0, _) => Ok(true),
+            // The entries of removed keys go by a promotion; if the tables had them both, by the second one.
+            (1 | 2, Some(_)) => self.renew::<A>(&self.pin()),
+            _ => Ok(false),
+        }
+    }
+
     fn is_improvable(&self, read: Snapshot<'_, St::Index>) -> bool {
-        let len = self.len.load(Ordering::Relaxed);
+        let len = self.count.get();
         let has_tombstones = read.table.is_some_and(|table| table.index().len() > len);
         read.amended || has_tombstones || self.is_sparse()
     }
 
     fn is_sparse(&self) -> bool {
-        let len = self.len.load(Ordering::Relaxed);
-        self.buckets.load(Ordering::Relaxed) > SPARSE * len.max(FEW)
+        St::LIMIT.is_none() && self.buckets.load(Ordering::Relaxed) > SPARSE * self.count.get().max(FEW)
     }
 
     /// Ends a removal: moves on to a smaller table if this one is too large, by some short steps. Never waits for the lock:

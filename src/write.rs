@@ -34,13 +34,16 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         key: K,
         value: V,
         on_live: OnLive,
-    ) -> Result<Inserted<'p, V>, InsertError<K, V>>
+    ) -> Result<Inserted<&'p V>, InsertError<K, V>>
     where
         K: Eq,
     {
         let mut node = match self.node(value) {
             Ok(node) => node,
-            Err(value) => return Err(InsertError { key, value, kind: ErrorKind::OutOfMemory }),
+            Err(value) => {
+                let kind = self.shortage::<A>(pin, hash, |other| key == *other);
+                return Err(InsertError { key, value, kind });
+            }
         };
         let read = self.snapshot(pin);
         if let Some(handle) = read.table.and_then(|table| self.probe(table, hash, |other| key == *other)) {
@@ -70,7 +73,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                         continue;
                     }
                 },
-                Ok(InsertOutcome::OutOfMemory) => ErrorKind::OutOfMemory,
+                Ok(InsertOutcome::Rejected(kind)) => kind,
                 Err(error) => error.into(),
             };
             // The key is there: only `New` takes it.
@@ -80,24 +83,18 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         }
     }
 
-    /// Finds a key, or inserts it with what `f` returns. Also whether it was a write that may have retired something.
-    pub(crate) fn get_or_insert_with<'p>(
-        &'p self,
-        pin: &'p Pin<'_>,
-        hash: usize,
-        key: K,
-        f: impl FnOnce() -> V,
-    ) -> Result<(&'p V, bool), ErrorKind>
-    where
-        K: Eq,
-    {
-        if let Some((_, value)) = Never::unwrap(self.get::<Wait>(pin, hash, |other| key == *other)) {
-            return Ok((value, false));
+    /// Why a key was not inserted for which there is no memory for a value: the map may be full besides.
+    #[cold]
+    fn shortage<A: Acquire>(&self, pin: &Pin<'_>, hash: usize, mut eq: impl FnMut(&K) -> bool) -> ErrorKind {
+        if St::LIMIT.is_none() {
+            return Self::NO_MEMORY;
         }
-        match self.insert::<Wait>(pin, hash, key, f(), OnLive::Keep) {
-            Ok(Inserted::New(value) | Inserted::Kept(value) | Inserted::Replaced(value)) => Ok((value, true)),
-            Err(error) => Err(error.kind),
-        }
+        let kind = self.locked::<A, _>(|dirty| {
+            let tables = [self.snapshot(pin).table, dirty.table(&self.storage)];
+            let is_live = |table| matches!(self.find_in(pin, table, hash, &mut eq), Some(Found { node: Some(_), .. }));
+            if tables.into_iter().any(is_live) { Self::NO_MEMORY } else { self.full_or_busy() }
+        });
+        kind.unwrap_or_else(Into::into)
     }
 
     /// Removes a key, and returns the value that it had.
@@ -127,6 +124,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                     // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
                     let value = unsafe {
                         let value = self.kill(handle);
+                        self.count.end_removal(usize::from(value.is_some()));
                         entries.push(&self.storage, handle);
                         self.garbage.retire_entries(&self.storage, entries);
                         value
@@ -185,12 +183,18 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         eq: impl FnMut(&K) -> bool,
         mut f: impl FnMut(&V) -> V,
     ) -> Result<Option<&'p V>, ErrorKind> {
+        let mut memory = None;
         let updated = self.edit::<A, _>(pin, hash, eq, |entry, current| {
+            let Some(reserved) = memory.take().or_else(|| self.memory()) else { return Ok(Err(Self::NO_MEMORY)) };
             // SAFETY: from the slot, under the pin.
-            let new = f(unsafe { self.value(current) });
-            match self.node(new) {
-                Ok(node) => self.replace(entry, current, node.handle()).map(|_old| Ok(self.published(node))),
-                Err(_) => Ok(Err(ErrorKind::OutOfMemory)),
+            let node = reserved.fill(Node::new(f(unsafe { self.value(current) })));
+            match self.replace(entry, current, node.handle()) {
+                Ok(_old) => Ok(Ok(self.published(node))),
+                Err(now) => {
+                    let (_unused, reserved) = node.vacate();
+                    memory = Some(reserved);
+                    Err(now)
+                }
             }
         });
         updated.map_err(Into::into)?.transpose()
@@ -204,24 +208,30 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         eq: impl FnMut(&K) -> bool,
         current: &V,
         new: V,
-    ) -> Result<Result<&'p V, CompareExchangeError<'p, V>>, ErrorKind>
+    ) -> Result<&'p V, CompareExchangeError<'p, V>>
     where
         V: PartialEq,
     {
-        let node = self.node(new).map_err(|_| ErrorKind::OutOfMemory)?;
+        // Without memory it can still be found that the value is another.
+        let node = self.node(new);
         let exchanged = self.edit::<Wait, _>(pin, hash, eq, |entry, old| {
             // SAFETY: from the slot, under the pin.
             let found = unsafe { self.value(old) };
-            if found == current { self.replace(entry, old, node.handle()).map(Ok) } else { Ok(Err(found)) }
+            match &node {
+                _ if found != current => Ok(Err((found, None))),
+                Ok(node) => self.replace(entry, old, node.handle()).map(Ok),
+                Err(_) => Ok(Err((found, Some(Self::NO_MEMORY)))),
+            }
         });
-        Ok(match Never::unwrap(exchanged) {
+        let new = |node: Result<Owned<'_, Node<V>, St>, V>| node.map_or_else(|value| value, |node| node.take().value);
+        match Never::unwrap(exchanged) {
             Some(Ok(old)) => {
-                node.publish();
+                node.ok().map(Owned::publish);
                 Ok(old)
             }
-            Some(Err(found)) => Err(CompareExchangeError { new: node.take().value, found: Some(found) }),
-            None => Err(CompareExchangeError { new: node.take().value, found: None }),
-        })
+            Some(Err((found, kind))) => Err(CompareExchangeError { new: new(node), found: Some(found), kind }),
+            None => Err(CompareExchangeError { new: new(node), found: None, kind: None }),
+        }
     }
 
     /// Removes a key if `f` says so of its value. `None`: absent, or `f` said no.
@@ -265,7 +275,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         entry: &'p Entry<K, V>,
         node: Owned<'p, Node<V>, St>,
         on_live: OnLive,
-    ) -> Result<Inserted<'p, V>, Owned<'p, Node<V>, St>> {
+    ) -> Result<Inserted<&'p V>, Owned<'p, Node<V>, St>> {
         let settled = self.edit_entry(entry, |current| match on_live {
             OnLive::Replace => self.replace(entry, current, node.handle()).map(Inserted::Replaced),
             // SAFETY: from the slot, under the pin that `entry` is under.
@@ -281,17 +291,16 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         }
     }
 
-    /// DELETED → live without the lock, while there is no `dirty`.
+    /// DELETED → live without the lock, while there is no `dirty`. Not with a limit, which is watched under the lock.
     fn revive_unlocked(&self, read: Snapshot<'_, St::Index>, entry: &Entry<K, V>, node: *mut Node<V>) -> bool {
-        if read.amended {
+        if read.amended || St::LIMIT.is_some() || !self.count.claim() {
             return false;
         }
-        self.len.fetch_add(1, Ordering::SeqCst);
         // SeqCst: pairs with the fence in `seal`. Either the word below is seen to be amended, or the seal counts this store.
         fence(Ordering::SeqCst);
         let revived = self.read.load(Ordering::SeqCst) == read.word && entry.revive(node).is_ok();
         if !revived {
-            self.len.fetch_sub(1, Ordering::SeqCst);
+            self.count.unclaim();
         }
         revived
     }
@@ -313,8 +322,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     /// live → DELETED, and the node is retired. Returns its value.
     fn delete<'p>(&'p self, entry: &'p Entry<K, V>, current: *mut Node<V>) -> Result<&'p V, State<V>> {
-        entry.delete(current)?;
-        self.len.fetch_sub(1, Ordering::SeqCst);
+        self.count.begin_removal();
+        let deleted = entry.delete(current);
+        self.count.end_removal(usize::from(deleted.is_ok()));
+        deleted?;
         // SAFETY: taken out of the slot by this caller.
         unsafe { self.garbage.retire_node(&self.storage, current) };
         self.shrink();
@@ -349,10 +360,17 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 }
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
+    /// What a lack of memory is called. Where all of it is there from the beginning, somebody who is pinned has what is missing.
+    pub(crate) const NO_MEMORY: ErrorKind = match St::LIMIT {
+        Some(_) => ErrorKind::Busy,
+        None => ErrorKind::OutOfMemory,
+    };
+
     /// Retires all that the tables of an emptied map lead to, and the tables.
     pub(crate) fn retire_all(&self, detached: Detached<St::Index>) {
         let Detached { read, dirty } = detached;
         let mut entries = Chain::new();
+        let mut live = 0;
         // SAFETY: nobody retires these tables but this caller, who detached them.
         let (in_read, in_dirty) = unsafe { (self.table(read), self.table(dirty)) };
         // What is in both is retired once. `dirty` first: afterwards the links, but not the handles, are changed.
@@ -365,12 +383,13 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                     // SAFETY: who detached the tables kills and retires their entries; each comes here once, and is
                     // in no list, for the list of expunged ones was given up.
                     unsafe {
-                        self.kill(handle);
+                        live += usize::from(self.kill(handle).is_some());
                         entries.push(&self.storage, handle);
                     }
                 }
             }
         }
+        self.count.end_removal(live);
         // SAFETY: no new pin leads to the tables; every entry in them is EXPUNGED now.
         unsafe {
             self.garbage.retire_entries(&self.storage, entries);
@@ -382,7 +401,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
     }
 
-    /// any → EXPUNGED, and the node, if there was one, is retired. Returns its value.
+    /// any → EXPUNGED, and the node, if there was one, is retired. Returns its value, which the caller counts.
     ///
     /// # Safety
     ///
@@ -391,7 +410,6 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         // SAFETY: an entry that is not freed yet.
         match unsafe { self.entry(handle) }.kill() {
             State::Live(node) => {
-                self.len.fetch_sub(1, Ordering::SeqCst);
                 // SAFETY: taken out of the slot by this caller.
                 unsafe {
                     self.garbage.retire_node(&self.storage, node);

@@ -1,5 +1,5 @@
 //! Auto traits, maps in statics, `Debug`, and unusual types of keys and values.
-#![cfg(all(feature = "alloc", not(loom)))]
+#![cfg(all(feature = "alloc", feature = "heapless", not(loom)))]
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use static_assertions::{assert_impl_all, assert_not_impl_any};
 #[cfg(feature = "critical-section")]
 use twinmap::CriticalSectionLock;
 use twinmap::{
-    CompareExchangeError, Drain, ErrorKind, FxBuildHasher, Garbage, InsertError, IntoIter, Iter, IterMut, Keys, Pinned,
-    Ref, ScopedRawMutex, SpinLock, SyncMap, Values, WouldBlock,
+    CompareExchangeError, Drain, ErrorKind, FixedMap, FxBuildHasher, Garbage, InsertError, IntoIter, Iter, IterMut,
+    Keys, Pinned, Ref, ScopedRawMutex, SpinLock, SyncMap, Values, WouldBlock,
 };
 
 /// `Send`, not `Sync`.
@@ -27,60 +27,76 @@ type Neither = Rc<u8>;
 /// A hasher, or a lock, that is neither.
 struct NeitherOne(#[allow(dead_code)] *const u8); // There for its type alone.
 
-type MapOf<K, V, L = SpinLock, S = FxBuildHasher> = SyncMap<K, V, L, S>;
-type PinnedOf<K, V, L = SpinLock, S = FxBuildHasher> = Pinned<'static, K, V, L, S>;
+/// What holds for the maps over both storages.
+macro_rules! auto_traits {
+    () => {
+        use super::*;
 
-// A shared map gives `&K` and `&V` to other threads, and takes in and drops keys and values of other threads.
-assert_impl_all!(MapOf<u8, u8>: Send, Sync, Unpin);
-assert_impl_all!(MapOf<Unshared, Unshared>: Send);
-assert_not_impl_any!(MapOf<Unshared, u8>: Sync);
-assert_not_impl_any!(MapOf<u8, Unshared>: Sync);
-assert_not_impl_any!(MapOf<Unsent, u8>: Send, Sync);
-assert_not_impl_any!(MapOf<u8, Unsent>: Send, Sync);
-assert_not_impl_any!(MapOf<u8, Neither>: Send, Sync);
-assert_not_impl_any!(MapOf<Neither, u8>: Send, Sync);
-assert_not_impl_any!(MapOf<u8, u8, NeitherOne>: Send, Sync);
-assert_not_impl_any!(MapOf<u8, u8, Unshared>: Sync);
-assert_not_impl_any!(MapOf<u8, u8, SpinLock, NeitherOne>: Send, Sync);
-assert_not_impl_any!(MapOf<u8, u8, SpinLock, Unshared>: Sync);
+        // A shared map gives `&K` and `&V` to other threads, and takes in and drops keys and values of other threads.
+        assert_impl_all!(MapOf<u8, u8>: Send, Sync, Unpin);
+        assert_impl_all!(MapOf<Unshared, Unshared>: Send);
+        assert_not_impl_any!(MapOf<Unshared, u8>: Sync);
+        assert_not_impl_any!(MapOf<u8, Unshared>: Sync);
+        assert_not_impl_any!(MapOf<Unsent, u8>: Send, Sync);
+        assert_not_impl_any!(MapOf<u8, Unsent>: Send, Sync);
+        assert_not_impl_any!(MapOf<u8, Neither>: Send, Sync);
+        assert_not_impl_any!(MapOf<Neither, u8>: Send, Sync);
+        assert_not_impl_any!(MapOf<u8, u8, NeitherOne>: Send, Sync);
+        assert_not_impl_any!(MapOf<u8, u8, Unshared>: Sync);
+        assert_not_impl_any!(MapOf<u8, u8, SpinLock, NeitherOne>: Send, Sync);
+        assert_not_impl_any!(MapOf<u8, u8, SpinLock, Unshared>: Sync);
 
-// A guard is a shared map.
-assert_impl_all!(PinnedOf<u8, u8>: Send, Sync);
-assert_not_impl_any!(PinnedOf<Unshared, u8>: Send, Sync);
-assert_not_impl_any!(PinnedOf<u8, Unshared>: Send, Sync);
-assert_not_impl_any!(PinnedOf<Unsent, u8>: Send, Sync);
-assert_not_impl_any!(PinnedOf<u8, Unsent>: Send, Sync);
-assert_not_impl_any!(PinnedOf<u8, u8, Unshared>: Send, Sync);
-assert_not_impl_any!(PinnedOf<u8, u8, SpinLock, Unshared>: Send, Sync);
+        // A guard is a shared map.
+        assert_impl_all!(Pinned<'static, MapOf<u8, u8>>: Send, Sync);
+        assert_not_impl_any!(Pinned<'static, MapOf<Unshared, u8>>: Send, Sync);
+        assert_not_impl_any!(Pinned<'static, MapOf<u8, Unshared>>: Send, Sync);
+        assert_not_impl_any!(Pinned<'static, MapOf<Unsent, u8>>: Send, Sync);
+        assert_not_impl_any!(Pinned<'static, MapOf<u8, Unsent>>: Send, Sync);
+        assert_not_impl_any!(Pinned<'static, MapOf<u8, u8, Unshared>>: Send, Sync);
+        assert_not_impl_any!(Pinned<'static, MapOf<u8, u8, SpinLock, Unshared>>: Send, Sync);
 
-// So is a `Ref`, which also drops what it finds when it comes from a write.
-assert_impl_all!(Ref<'static, u8, u8>: Send, Sync);
-assert_not_impl_any!(Ref<'static, Unshared, u8>: Send, Sync);
-assert_not_impl_any!(Ref<'static, u8, Unshared>: Send, Sync);
-assert_not_impl_any!(Ref<'static, Unsent, u8>: Send, Sync);
-assert_not_impl_any!(Ref<'static, u8, Unsent>: Send, Sync);
+        // So is a `Ref`, which also drops what it finds when it comes from a write.
+        assert_impl_all!(Ref<'static, u8, u8>: Send, Sync);
+        assert_not_impl_any!(Ref<'static, Unshared, u8>: Send, Sync);
+        assert_not_impl_any!(Ref<'static, u8, Unshared>: Send, Sync);
+        assert_not_impl_any!(Ref<'static, Unsent, u8>: Send, Sync);
+        assert_not_impl_any!(Ref<'static, u8, Unsent>: Send, Sync);
 
-// Iterators are what they give.
-assert_impl_all!(Iter<'static, u8, u8>: Send, Sync, Clone);
-assert_impl_all!(Keys<'static, u8, u8>: Send, Sync, Clone);
-assert_impl_all!(Values<'static, u8, u8>: Send, Sync, Clone);
-assert_not_impl_any!(Iter<'static, Unshared, u8>: Send, Sync);
-assert_not_impl_any!(Iter<'static, u8, Unshared>: Send, Sync);
-assert_not_impl_any!(Keys<'static, Unshared, u8>: Send, Sync);
-assert_not_impl_any!(Values<'static, u8, Unshared>: Send, Sync);
-assert_impl_all!(IterMut<'static, u8, u8>: Send, Sync);
-assert_impl_all!(IterMut<'static, u8, Unshared>: Send);
-assert_not_impl_any!(IterMut<'static, u8, Unshared>: Sync, Clone);
-assert_not_impl_any!(IterMut<'static, u8, Unsent>: Send);
-assert_not_impl_any!(IterMut<'static, Unshared, u8>: Send, Sync);
-assert_impl_all!(IntoIter<u8, u8>: Send, Sync);
-assert_impl_all!(IntoIter<Unshared, Unshared>: Send);
-assert_not_impl_any!(IntoIter<Unsent, u8>: Send);
-assert_not_impl_any!(IntoIter<u8, Unsent>: Send);
-assert_impl_all!(Drain<'static, u8, u8>: Send, Sync);
-assert_impl_all!(Drain<'static, Unshared, Unshared>: Send);
-assert_not_impl_any!(Drain<'static, Unsent, u8>: Send);
-assert_not_impl_any!(Drain<'static, u8, Unsent>: Send);
+        // Iterators are what they give.
+        assert_impl_all!(Iter<'static, u8, u8, St<u8, u8>>: Send, Sync, Clone);
+        assert_impl_all!(Keys<'static, u8, u8, St<u8, u8>>: Send, Sync, Clone);
+        assert_impl_all!(Values<'static, u8, u8, St<u8, u8>>: Send, Sync, Clone);
+        assert_not_impl_any!(Iter<'static, Unshared, u8, St<Unshared, u8>>: Send, Sync);
+        assert_not_impl_any!(Iter<'static, u8, Unshared, St<u8, Unshared>>: Send, Sync);
+        assert_not_impl_any!(Keys<'static, Unshared, u8, St<Unshared, u8>>: Send, Sync);
+        assert_not_impl_any!(Values<'static, u8, Unshared, St<u8, Unshared>>: Send, Sync);
+        assert_impl_all!(IterMut<'static, u8, u8, St<u8, u8>>: Send, Sync);
+        assert_impl_all!(IterMut<'static, u8, Unshared, St<u8, Unshared>>: Send);
+        assert_not_impl_any!(IterMut<'static, u8, Unshared, St<u8, Unshared>>: Sync, Clone);
+        assert_not_impl_any!(IterMut<'static, u8, Unsent, St<u8, Unsent>>: Send);
+        assert_not_impl_any!(IterMut<'static, Unshared, u8, St<Unshared, u8>>: Send, Sync);
+        assert_impl_all!(IntoIter<u8, u8, St<u8, u8>>: Send, Sync);
+        assert_impl_all!(IntoIter<Unshared, Unshared, St<Unshared, Unshared>>: Send);
+        assert_not_impl_any!(IntoIter<Unsent, u8, St<Unsent, u8>>: Send);
+        assert_not_impl_any!(IntoIter<u8, Unsent, St<u8, Unsent>>: Send);
+        assert_impl_all!(Drain<'static, u8, u8, St<u8, u8>>: Send, Sync);
+        assert_impl_all!(Drain<'static, Unshared, Unshared, St<Unshared, Unshared>>: Send);
+        assert_not_impl_any!(Drain<'static, Unsent, u8, St<Unsent, u8>>: Send);
+        assert_not_impl_any!(Drain<'static, u8, Unsent, St<u8, Unsent>>: Send);
+    };
+}
+
+mod growing {
+    type MapOf<K, V, L = SpinLock, S = FxBuildHasher> = SyncMap<K, V, L, S>;
+    type St<K, V> = twinmap::storage::Heap<K, V>;
+    auto_traits!();
+}
+
+mod fixed {
+    type MapOf<K, V, L = SpinLock, S = FxBuildHasher> = FixedMap<K, V, 8, L, 2, S>;
+    type St<K, V> = twinmap::storage::Inline<K, V, 8, 2>;
+    auto_traits!();
+}
 
 assert_impl_all!(InsertError<u8, u8>: Send, Sync, Copy, Error, Debug, Display);
 assert_impl_all!(CompareExchangeError<'static, u8>: Send, Sync, Copy, Error, Debug, Display);
@@ -113,7 +129,7 @@ fn works<L: ScopedRawMutex, S: std::hash::BuildHasher>(map: &'static SyncMap<u8,
     assert!(map.insert(1, 2).is_none());
     assert_eq!(map.get(&1).as_deref(), Some(&2));
     // A guard of a static map goes where one likes.
-    let pin: Pinned<'static, _, _, _, _> = map.pin();
+    let pin: Pinned<'static, _> = map.pin();
     let value: Ref<'static, _, _> = map.get(&1).unwrap();
     map.remove(&1);
     drop(pin);

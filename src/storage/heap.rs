@@ -6,36 +6,37 @@
 
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
+use core::mem::MaybeUninit;
 use core::ptr;
 
 use hashbrown::HashTable;
 
-use super::{Index, Pool, Storage, Table};
+use super::{Index, Limit, Owned, Pool, Reserved, Storage, Table};
 use crate::entry::{Entry, Node};
-use crate::sync::{AtomicPtr, Ordering, const_fn};
+use crate::sync::{AtomicPtr, Ordering};
 
 /// As many as contexts that store at the same time in a small system: `main`, interrupts of three priorities.
 const SPARE_NODES: usize = 4;
 /// A removal of a key and the insertion of another are usually in turn.
 const SPARE_ENTRIES: usize = 2;
 
-pub(crate) struct Heap<K, V> {
+/// The memory of a [`SyncMap`](crate::SyncMap): the global allocator's.
+pub struct Heap<K, V> {
     nodes: Spares<Node<V>, SPARE_NODES>,
     entries: Spares<Entry<K, V>, SPARE_ENTRIES>,
+}
+
+/// What is allocated for an object. The object comes first, so that its address is the block's.
+#[repr(C)]
+struct Block<T> {
+    object: MaybeUninit<T>,
+    link: AtomicPtr<T>,
 }
 
 /// Memory kept for the next reservation. A place is filled from null and emptied by a swap, so there is no list
 /// whose head could come back (ABA), and an interrupt between any two steps finds whole places.
 struct Spares<T, const N: usize> {
     places: [AtomicPtr<T>; N],
-}
-
-impl<K, V> Heap<K, V> {
-    const_fn! {
-        pub(crate) fn new() -> Self {
-            Self { nodes: Spares::new(), entries: Spares::new() }
-        }
-    }
 }
 
 impl<T, const N: usize> Spares<T, N> {
@@ -94,21 +95,37 @@ impl<T, const N: usize> Drop for Spares<T, N> {
 }
 
 fn allocate<T>() -> Option<*mut T> {
-    const { assert!(size_of::<T>() != 0) };
-    // SAFETY: the layout is not of size zero.
-    let memory = unsafe { alloc(Layout::new::<T>()) };
-    (!memory.is_null()).then_some(memory.cast())
+    // SAFETY: the layout is not of size zero, for there is the link.
+    let block = unsafe { alloc(Layout::new::<Block<T>>()) }.cast::<Block<T>>();
+    if block.is_null() {
+        return None;
+    }
+    // SAFETY: the memory is valid for a block, and ours.
+    unsafe { (&raw mut (*block).link).write(AtomicPtr::new(ptr::null_mut())) };
+    Some(block.cast())
 }
 
 /// # Safety
 ///
 /// `memory` came from [`allocate`] for the same `T` and is used no more.
 unsafe fn deallocate<T>(memory: *mut T) {
+    let block = memory.cast::<Block<T>>();
     // SAFETY: the caller's promise; the layout is the same.
-    unsafe { dealloc(memory.cast(), Layout::new::<T>()) };
+    unsafe {
+        ptr::drop_in_place(block);
+        dealloc(block.cast(), Layout::new::<Block<T>>());
+    }
 }
 
-// SAFETY: the allocator hands out memory for a `Node` that is aligned and not null, nor 1, for a node is
+/// # Safety
+///
+/// As [`Pool::next`], for memory from [`allocate`].
+unsafe fn link<'a, T>(handle: *mut T) -> &'a AtomicPtr<T> {
+    // SAFETY: a handle is the address of a block, with the provenance of all of it.
+    unsafe { &(*handle.cast::<Block<T>>()).link }
+}
+
+// SAFETY: the allocator hands out memory for a `Node` that is aligned and not null, nor 1, for a block is
 // word-aligned; memory in the spares belongs to nobody until it is taken out by a swap.
 unsafe impl<K, V> Pool<Node<V>> for Heap<K, V> {
     fn reserve(&self) -> Option<*mut Node<V>> {
@@ -123,6 +140,16 @@ unsafe impl<K, V> Pool<Node<V>> for Heap<K, V> {
     #[inline(always)]
     fn locate(&self, handle: *mut Node<V>) -> *mut Node<V> {
         handle
+    }
+
+    unsafe fn next(&self, handle: *mut Node<V>) -> *mut Node<V> {
+        // SAFETY: the caller's promise.
+        unsafe { link(handle) }.load(Ordering::Relaxed)
+    }
+
+    unsafe fn set_next(&self, handle: *mut Node<V>, next: *mut Node<V>) {
+        // SAFETY: the caller's promise.
+        unsafe { link(handle) }.store(next, Ordering::Relaxed);
     }
 }
 
@@ -141,6 +168,16 @@ unsafe impl<K, V> Pool<Entry<K, V>> for Heap<K, V> {
     fn locate(&self, handle: *mut Entry<K, V>) -> *mut Entry<K, V> {
         handle
     }
+
+    unsafe fn next(&self, handle: *mut Entry<K, V>) -> *mut Entry<K, V> {
+        // SAFETY: the caller's promise.
+        unsafe { link(handle) }.load(Ordering::Relaxed)
+    }
+
+    unsafe fn set_next(&self, handle: *mut Entry<K, V>, next: *mut Entry<K, V>) {
+        // SAFETY: the caller's promise.
+        unsafe { link(handle) }.store(next, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: as for nodes, without spares: a table is allocated when the map has grown or was copied.
@@ -158,19 +195,46 @@ unsafe impl<K, V, I> Pool<Table<I>> for Heap<K, V> {
     fn locate(&self, handle: *mut Table<I>) -> *mut Table<I> {
         handle
     }
+
+    unsafe fn next(&self, handle: *mut Table<I>) -> *mut Table<I> {
+        // SAFETY: the caller's promise.
+        unsafe { link(handle) }.load(Ordering::Relaxed)
+    }
+
+    unsafe fn set_next(&self, handle: *mut Table<I>, next: *mut Table<I>) {
+        // SAFETY: the caller's promise.
+        unsafe { link(handle) }.store(next, Ordering::Relaxed);
+    }
+}
+
+impl<K, V> Limit for Heap<K, V> {
+    const LIMIT: Option<usize> = None;
 }
 
 /// hashbrown's table of handles.
-pub(crate) struct HeapIndex<K, V>(HashTable<*mut Entry<K, V>>);
+pub struct HeapIndex<K, V>(HashTable<*mut Entry<K, V>>);
 
 // SAFETY: a `HashTable` holds what was inserted and not removed.
 unsafe impl<K, V> Storage<K, V> for Heap<K, V> {
     type Index = HeapIndex<K, V>;
 
-    fn index(&self, capacity: usize) -> Option<HeapIndex<K, V>> {
+    #[cfg(not(loom))]
+    const NEW: Self = Self { nodes: Spares::new(), entries: Spares::new() };
+    #[cfg(loom)]
+    fn new() -> Self {
+        Self { nodes: Spares::new(), entries: Spares::new() }
+    }
+
+    fn table(&self, capacity: usize) -> Option<Owned<'_, Table<HeapIndex<K, V>>, Self>> {
+        Some(Reserved::new(self)?.fill(Table::new(HeapIndex::with_capacity(capacity)?)))
+    }
+}
+
+impl<K, V> HeapIndex<K, V> {
+    pub(crate) fn with_capacity(capacity: usize) -> Option<Self> {
         let mut table = HashTable::new();
         table.try_reserve(capacity, |_| 0).ok()?;
-        Some(HeapIndex(table))
+        Some(Self(table))
     }
 }
 
@@ -184,7 +248,7 @@ impl<K, V> Index<Entry<K, V>> for HeapIndex<K, V> {
         self.0.insert_unique(hash as u64, entry, |&entry| hash_of(entry) as u64);
     }
 
-    fn remove(&mut self, hash: usize, entry: *mut Entry<K, V>) {
+    fn remove(&mut self, hash: usize, entry: *mut Entry<K, V>, _hash_of: impl Fn(*mut Entry<K, V>) -> usize) {
         if let Ok(found) = self.0.find_entry(hash as u64, |&e| e == entry) {
             found.remove();
         }

@@ -1,0 +1,83 @@
+//! How many keys a map has.
+//!
+//! # Invariants
+//!
+//! 1. The count is incremented before an entry becomes live and decremented after it ceased to be: it is never less than
+//!    the number of live entries that the tables lead to.
+//! 2. With a limit, it is incremented under the lock only, and never beyond the limit.
+//! 3. With a limit, a removal *begins* before the entry ceases to be live and *ends* with the decrement, in one step. So
+//!    whoever holds the lock and finds no removal under way, and as many keys as the limit, in the one word, has
+//!    found a moment when exactly so many were live: [`is_full`](Count::is_full) is never wrong.
+//!
+//! Without a limit there is nothing to be full, and a removal costs the decrement alone.
+
+use core::marker::PhantomData;
+
+use crate::storage::Limit;
+use crate::sync::{AtomicUsize, Ordering::SeqCst, const_fn};
+
+/// The keys, and with a limit, in the upper half, the removals under way.
+///
+/// Every access is SeqCst, as those of the slots are.
+pub(crate) struct Count<B> {
+    word: AtomicUsize,
+    _limit: PhantomData<fn() -> B>,
+}
+
+/// One removal under way. Contexts that preempt each other, or cores: far fewer than half a word counts.
+const REMOVAL: usize = 1 << (usize::BITS / 2);
+
+impl<B: Limit> Count<B> {
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Self { word: AtomicUsize::new(0), _limit: PhantomData }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> usize {
+        let word = self.word.load(SeqCst);
+        if B::LIMIT.is_some() { word % REMOVAL } else { word }
+    }
+
+    /// Counts a key that is about to be live; `false` when there is no room for one. With a limit: under the lock.
+    pub(crate) fn claim(&self) -> bool {
+        if B::LIMIT.is_some_and(|limit| self.get() >= limit) {
+            return false;
+        }
+        self.word.fetch_add(1, SeqCst);
+        true
+    }
+
+    /// Takes [`claim`](Self::claim) back.
+    pub(crate) fn unclaim(&self) {
+        self.word.fetch_sub(1, SeqCst);
+    }
+
+    /// A removal of some keys begins.
+    #[inline]
+    pub(crate) fn begin_removal(&self) {
+        if B::LIMIT.is_some() {
+            self.word.fetch_add(REMOVAL, SeqCst);
+        }
+    }
+
+    /// A removal has ended, of so many keys.
+    #[inline]
+    pub(crate) fn end_removal(&self, keys: usize) {
+        let under_way = if B::LIMIT.is_some() { REMOVAL } else { 0 };
+        if under_way + keys != 0 {
+            self.word.fetch_sub(under_way + keys, SeqCst);
+        }
+    }
+
+    /// Whether as many keys as there may be were live at one moment of this call. To be called under the lock.
+    pub(crate) fn is_full(&self) -> bool {
+        B::LIMIT == Some(self.word.load(SeqCst))
+    }
+
+    /// Sets it to zero, for whoever has exclusive access; returns what it was.
+    pub(crate) fn reset(&self) -> usize {
+        self.word.swap(0, SeqCst)
+    }
+}

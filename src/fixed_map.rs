@@ -1,0 +1,200 @@
+//! The map of a fixed capacity: what `TwinMap` does inside its own memory.
+
+use core::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
+use mutex_traits::ScopedRawMutex;
+use rustc_hash::FxBuildHasher;
+
+use crate::error::{ErrorKind, InsertError};
+use crate::lock::SpinLock;
+use crate::map::{Inserted, OnLive, Wait};
+use crate::pinned::{Pinned, Ref};
+use crate::storage::Inline;
+use crate::twin_map::TwinMap;
+
+/// A concurrent hash map of at most `N` keys, without an allocator: all of its memory is inside.
+///
+/// It does what [`SyncMap`](crate::SyncMap) does, with the same guarantees: lookups that hit, overwriting and removing
+/// take no lock, from `main`, from an interrupt handler, from a task or from another core. What needs memory returns a
+/// `Result`, and the error hands key and value back. No call ever waits for a reader.
+///
+/// ```
+/// use twinmap::{ErrorKind, FixedMap};
+///
+/// static LIMITS: FixedMap<u16, i32, 2> = FixedMap::new();
+///
+/// LIMITS.insert(7, 100)?;
+/// LIMITS.insert(8, 200)?;
+/// assert_eq!(LIMITS.get(&7).as_deref(), Some(&100));
+///
+/// let rejected = LIMITS.insert(9, 300).unwrap_err();
+/// assert_eq!((rejected.kind, rejected.key, rejected.value), (ErrorKind::Full, 9, 300));
+/// LIMITS.remove(&7);
+/// LIMITS.insert(9, 300)?;
+/// # Ok::<(), twinmap::InsertError<u16, i32>>(())
+/// ```
+///
+/// `N` is any number from 1 up; `N + SPARE` is at most 32,767:
+///
+/// ```compile_fail,E0080
+/// let map = twinmap::FixedMap::<u32, u32, 0>::new(); // FixedMap: N, the number of keys, must be at least 1
+/// ```
+///
+/// # How many spares
+///
+/// Every sequence of operations in which at most `N` keys are live is accepted, as long as nobody is pinned: removing one
+/// key and inserting another for ever, too, when the map is full. A value that is overwritten or removed while somebody is
+/// pinned keeps its memory until the pin is gone; this is what the `SPARE` further cells are for. So `SPARE` is the number of
+/// overwrites and removals that may happen during the longest pin, plus one for each context that may be in the middle of a
+/// write at the same time. A pin is a [`Pinned`] guard, a [`Ref`], an iterator; each operation is pinned too
+/// while it runs, for instance while an interrupt handler preempts it. When the spares are used up, a write gives
+/// [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds.
+///
+/// The default of 4 suits a program whose `main` looks values up and copies them, and whose handlers of up to three
+/// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred. (Or for
+/// a `main` that iterates over copies.)
+///
+/// There are two tables. With one in use by a reader that has been pinned since before the last promotion, and the other
+/// the current one, a *new* key finds none for the next copy, and gets `Busy` as well.
+///
+/// # Size and cost
+///
+/// On a 32-bit core a map takes about 120 bytes, and for each of its `N + SPARE` cells 16 bytes, the key and the
+/// value. A `static` one is all zeros at first, and takes no flash.
+///
+/// A map with room to spare does what it does in constant time, as `SyncMap`. The fuller it is of keys, the more often
+/// a new one has to have the memory of removed ones collected first, which takes a walk through the map: of a full map, one
+/// walk for each 1 to `SPARE` new keys. The walk takes the lock for one short step after the other.
+///
+/// The map may be moved as long as it is not borrowed. It is as large as said above, so on a small stack make it where it
+/// stays: in a `static`.
+pub type FixedMap<K, V, const N: usize, L = SpinLock, const SPARE: usize = 4, S = FxBuildHasher> =
+    TwinMap<K, V, Inline<K, V, N, SPARE>, L, S>;
+
+impl<K, V, const N: usize, L, const SPARE: usize, S> FixedMap<K, V, N, L, SPARE, S> {
+    /// How many keys there may be: `N`.
+    pub const fn capacity(&self) -> usize {
+        N
+    }
+
+    /// Whether there are as many keys as there may be. As [`len`](Self::len).
+    pub fn is_full(&self) -> bool {
+        self.len() == N
+    }
+}
+
+/// What may need memory, of which there is no more than `N` keys need and the spares.
+impl<K, V, const N: usize, L, const SPARE: usize, S> FixedMap<K, V, N, L, SPARE, S>
+where
+    K: Eq + Hash,
+    L: ScopedRawMutex,
+    S: BuildHasher,
+{
+    /// Sets the value of a key; returns the one that it had.
+    ///
+    /// Overwriting a value takes no lock once the key was promoted. A new key takes the lock for a moment; when removed keys
+    /// still have all spare memory, for as many moments as it takes to walk the map.
+    ///
+    /// # Errors
+    ///
+    /// With key and value inside: [`ErrorKind::Full`] when `N` other keys are there, and exactly then; [`ErrorKind::Busy`] when
+    /// there is room, but somebody who is pinned still uses it. The map is as it was.
+    ///
+    /// ```
+    /// let map = twinmap::FixedMap::<_, _, 8>::new();
+    /// assert!(map.insert(37, "a")?.is_none());
+    /// assert_eq!(map.insert(37, "b")?.as_deref(), Some(&"a"));
+    /// # Ok::<(), twinmap::InsertError<i32, &str>>(())
+    /// ```
+    pub fn insert(&self, key: K, value: V) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
+        self.insert_with::<Wait>(key, value, OnLive::Replace).map(Inserted::replaced)
+    }
+
+    /// The value of a key, after inserting `value` if there was none. Go's `LoadOrStore`.
+    ///
+    /// When the key is there this costs what [`get`](Self::get) does, else what [`insert`](Self::insert) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert), when the key is not there.
+    pub fn get_or_insert(&self, key: K, value: V) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
+        self.get_or_insert_with(key, || value)
+    }
+
+    /// The value of a key, after inserting what `f` returns if there was none.
+    ///
+    /// `f` is called at most once, without the lock. If another thread inserts the key meanwhile, its value is returned
+    /// and the one of `f` is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert), when the key is not there; what `f` returned is inside.
+    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
+        self.find_or_insert(key, f)
+    }
+
+    /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
+    ///
+    /// `f` is called without the lock, and again when another write came in between. Cost as [`insert`](Self::insert)
+    /// of a key that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Busy`] when there is no memory beside the old value; `f` was not called then.
+    pub fn update<Q>(&self, key: &Q, f: impl FnMut(&V) -> V) -> Result<Option<Ref<'_, K, V>>, ErrorKind>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.update_with(key, f)
+    }
+}
+
+/// What may need memory. The guard itself keeps what is overwritten and removed under it from being used again, and so can be
+/// the reason for [`ErrorKind::Busy`].
+impl<K, V, const N: usize, L, const SPARE: usize, S> Pinned<'_, FixedMap<K, V, N, L, SPARE, S>>
+where
+    K: Eq + Hash,
+    L: ScopedRawMutex,
+    S: BuildHasher,
+{
+    /// Sets the value of a key, and returns the one that it had.
+    ///
+    /// # Errors
+    ///
+    /// With key and value inside: `Full` when `N` other keys are there, `Busy` when there is room, but somebody who is pinned
+    /// still uses it.
+    pub fn insert(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
+        self.insert_with::<Wait>(key, value, OnLive::Replace).map(Inserted::replaced)
+    }
+
+    /// The value of a key, after inserting `value` if there was none.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert), when the key is not there.
+    pub fn get_or_insert(&self, key: K, value: V) -> Result<&V, InsertError<K, V>> {
+        self.get_or_insert_with(key, || value)
+    }
+
+    /// The value of a key, after inserting what `f` returns if there was none.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert), when the key is not there; what `f` returned is inside.
+    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> Result<&V, InsertError<K, V>> {
+        self.find_or_insert(key, f)
+    }
+
+    /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when there is no memory beside the old value.
+    pub fn update<Q>(&self, key: &Q, f: impl FnMut(&V) -> V) -> Result<Option<&V>, ErrorKind>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.update_with(key, f)
+    }
+}

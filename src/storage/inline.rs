@@ -1,0 +1,231 @@
+//! Storage inside the map itself: no allocator, and nothing that points into it, so that a map may be moved.
+//!
+//! There are `N + SPARE` cells for nodes, as many for entries, and two tables. A handle is the number of a cell, times four.
+//!
+//! # Why the index is not one of heapless' maps
+//!
+//! `heapless::IndexMap` owns its keys, asks them for their hash at each insertion, and needs a power of two. Two of them
+//! would need `K: Clone`, would run `Hash` and `Clone` under the lock, where none of the user's code runs but `Eq`, and a slot
+//! takes 12 bytes for a 32-bit key and the number of an entry. For 64 keys and 4 spares that is 128 slots and 3,080
+//! bytes for the two; [these](index) take 552. They hold numbers of entries only, and so need nothing of the keys.
+
+#[cfg(loom)]
+use core::array;
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+use core::ptr;
+use core::slice;
+
+use super::{Limit, Owned, Pool, Reserved, Storage, Table};
+use crate::entry::{Entry, Node};
+use crate::sync::{AtomicUsize, Ordering, const_fn};
+
+pub(crate) mod index;
+
+use index::InlineIndex;
+
+/// The memory of a [`FixedMap`](crate::FixedMap): inside the map.
+pub struct Inline<K, V, const N: usize, const SPARE: usize> {
+    nodes: Cells<Node<V>, N, SPARE>,
+    entries: Cells<Entry<K, V>, N, SPARE>,
+    tables: Cells<Table<InlineIndex<N, SPARE>>, 1, 1>,
+}
+
+/// `N + SPARE` in a row, which a single array cannot say yet.
+#[repr(C)]
+struct Row<T, const N: usize, const SPARE: usize> {
+    first: [T; N],
+    rest: [T; SPARE],
+}
+
+/// A pool of cells, without a lock.
+///
+/// Each cell says itself whether it is free, in its link, and one compare-and-swap on that word takes it. A list of free cells, of
+/// which the first is taken, would have to know that the first one's successor is still the same (ABA). Here a list is only a
+/// hint where to look: [`hint`](Self::hint), and in each free cell the hint from before it was released. Where the hint is
+/// outdated, all cells are looked at.
+struct Cells<T, const N: usize, const SPARE: usize> {
+    /// The number of a cell that may be free; numbers begin with 1.
+    hint: AtomicUsize,
+    cells: Row<Cell<T>, N, SPARE>,
+}
+
+struct Cell<T> {
+    object: UnsafeCell<MaybeUninit<T>>,
+    /// [`IN_USE`] and the next handle in a list; or, of a free cell, the number of another one that may be free, times
+    /// two, or 0 for the one that follows. A new map is all zeros, so that a `static` one takes no flash.
+    link: AtomicUsize,
+}
+
+const IN_USE: usize = 1;
+
+/// The most cells that there may be of a kind: see [`InlineIndex`].
+const MOST: usize = 0x7FFF;
+
+fn number<T>(handle: *mut T) -> usize {
+    handle.addr() >> 2
+}
+
+fn handle<T>(number: usize) -> *mut T {
+    ptr::without_provenance_mut(number << 2)
+}
+
+impl<T, const N: usize, const SPARE: usize> Row<T, N, SPARE> {
+    const LEN: usize = N + SPARE;
+
+    #[inline(always)]
+    fn as_slice(&self) -> &[T] {
+        // SAFETY: two arrays of the same type follow each other without padding, and the reference covers both.
+        unsafe { slice::from_raw_parts(ptr::from_ref(self).cast(), Self::LEN) }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: as in `as_slice`.
+        unsafe { slice::from_raw_parts_mut(ptr::from_mut(self).cast(), Self::LEN) }
+    }
+}
+
+impl<T> Cell<T> {
+    const_fn! {
+        fn new() -> Self {
+            Self { object: UnsafeCell::new(MaybeUninit::uninit()), link: AtomicUsize::new(0) }
+        }
+    }
+}
+
+impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
+    #[cfg(not(loom))]
+    const fn new() -> Self {
+        let cells = Row { first: [const { Cell::new() }; N], rest: [const { Cell::new() }; SPARE] };
+        Self { hint: AtomicUsize::new(0), cells }
+    }
+
+    #[cfg(loom)]
+    fn new() -> Self {
+        let cells = Row { first: array::from_fn(|_| Cell::new()), rest: array::from_fn(|_| Cell::new()) };
+        Self { hint: AtomicUsize::new(0), cells }
+    }
+
+    fn reserve(&self) -> Option<*mut T> {
+        let cells = self.cells.as_slice();
+        // Relaxed: a hint.
+        let mut number = self.hint.load(Ordering::Relaxed);
+        for _ in 0..=cells.len() {
+            let Some(cell) = cells.get(number.wrapping_sub(1)) else {
+                number = 1;
+                continue;
+            };
+            // Relaxed: the compare-and-swap decides. It has no ABA: whatever happened in between, the cell is free
+            // when the word says so.
+            let word = cell.link.load(Ordering::Relaxed);
+            // Acquire: pairs with the Release in `release`; what was done with the memory is over.
+            if word & IN_USE == 0
+                && cell.link.compare_exchange(word, IN_USE, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            {
+                let next = match word >> 1 {
+                    0 => number + 1,
+                    next => next,
+                };
+                self.hint.store(next, Ordering::Relaxed);
+                return Some(handle(number));
+            }
+            number += 1;
+        }
+        None
+    }
+
+    /// # Safety
+    ///
+    /// As [`Pool::release`].
+    unsafe fn release(&self, handle: *mut T) {
+        // Relaxed: a hint.
+        let word = self.hint.load(Ordering::Relaxed) << 1;
+        // SAFETY: a handle of this pool (the caller's promise).
+        let cell = unsafe { self.cell(handle) };
+        // Release: pairs with the Acquire in `reserve`.
+        cell.link.store(word, Ordering::Release);
+        self.hint.store(number(handle), Ordering::Relaxed);
+    }
+
+    /// # Safety
+    ///
+    /// The handle was reserved from this pool.
+    #[inline(always)]
+    unsafe fn cell(&self, handle: *mut T) -> &Cell<T> {
+        // SAFETY: the number of one of the cells.
+        unsafe { self.cells.as_slice().get_unchecked(number(handle) - 1) }
+    }
+}
+
+impl<K, V, const N: usize, const SPARE: usize> Inline<K, V, N, SPARE> {
+    const_fn! {
+        fn with_cells() -> Self {
+            const {
+                assert!(N >= 1, "FixedMap: N, the number of keys, must be at least 1");
+                assert!(SPARE >= 1, "FixedMap: SPARE must be at least 1, for a value is overwritten by putting another beside it");
+                assert!(N <= MOST && SPARE <= MOST - N, "FixedMap: N + SPARE must be at most 32,767");
+            }
+            Self { nodes: Cells::new(), entries: Cells::new(), tables: Cells::new() }
+        }
+    }
+}
+
+macro_rules! pool {
+    ($cells:ident: $object:ty) => {
+        // SAFETY: a cell is taken by one compare-and-swap and is its owner's until it is released; its number, from 1 up,
+        // times four is neither null nor 1 and word-aligned; it stays where it is while the storage does.
+        unsafe impl<K, V, const N: usize, const SPARE: usize> Pool<$object> for Inline<K, V, N, SPARE> {
+            fn reserve(&self) -> Option<*mut $object> {
+                self.$cells.reserve()
+            }
+
+            unsafe fn release(&self, handle: *mut $object) {
+                // SAFETY: the caller's promise.
+                unsafe { self.$cells.release(handle) };
+            }
+
+            #[inline(always)]
+            fn locate(&self, handle: *mut $object) -> *mut $object {
+                // SAFETY: only handles that were reserved are located.
+                unsafe { self.$cells.cell(handle) }.object.get().cast()
+            }
+
+            unsafe fn next(&self, handle: *mut $object) -> *mut $object {
+                // SAFETY: the caller's promise.
+                let word = unsafe { self.$cells.cell(handle) }.link.load(Ordering::Relaxed);
+                ptr::without_provenance_mut(word & !IN_USE)
+            }
+
+            unsafe fn set_next(&self, handle: *mut $object, next: *mut $object) {
+                // SAFETY: the caller's promise.
+                unsafe { self.$cells.cell(handle) }.link.store(next.addr() | IN_USE, Ordering::Relaxed);
+            }
+        }
+    };
+}
+
+pool!(nodes: Node<V>);
+pool!(entries: Entry<K, V>);
+pool!(tables: Table<InlineIndex<N, SPARE>>);
+
+impl<K, V, const N: usize, const SPARE: usize> Limit for Inline<K, V, N, SPARE> {
+    const LIMIT: Option<usize> = Some(N);
+}
+
+// SAFETY: an `InlineIndex` holds what was inserted and not removed.
+unsafe impl<K, V, const N: usize, const SPARE: usize> Storage<K, V> for Inline<K, V, N, SPARE> {
+    type Index = InlineIndex<N, SPARE>;
+
+    #[cfg(not(loom))]
+    const NEW: Self = Self::with_cells();
+    #[cfg(loom)]
+    fn new() -> Self {
+        Self::with_cells()
+    }
+
+    fn table(&self, _capacity: usize) -> Option<Owned<'_, Table<Self::Index>, Self>> {
+        let memory = Reserved::new(self)?;
+        // SAFETY: it is initialised, in its place: it may be larger than the stack of a small system.
+        Some(unsafe { memory.fill_with(|table| Table::init(table, |index| InlineIndex::init(index))) })
+    }
+}

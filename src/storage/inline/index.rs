@@ -1,0 +1,129 @@
+//! A hash table of the numbers of entries: open addressing, linear probing, deletion by shifting back (Knuth, "The Art of
+//! Computer Programming", volume 3, section 6.4, algorithms L and R).
+//!
+//! It has two slots for each entry that there is memory for, so it's never more than half full: a probe ends at an empty
+//! slot after few steps, and an insertion always finds one.
+
+use super::{Row, handle, number};
+use crate::storage::Index;
+
+/// An index for up to `N + SPARE` entries. A slot is 0 or the number of an entry.
+///
+/// At most 32,767 entries, so that a fraction of 15 bits of a hash, times the number of slots, stays within 32 bits.
+pub struct InlineIndex<const N: usize, const SPARE: usize> {
+    slots: Row<[u16; 2], N, SPARE>,
+    len: usize,
+}
+
+impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
+    /// Makes an empty index in this memory.
+    ///
+    /// # Safety
+    ///
+    /// The memory is valid for an index, and the caller's.
+    pub(super) unsafe fn init(index: *mut Self) {
+        // SAFETY: the caller's promise. All slots 0: all empty.
+        unsafe {
+            (&raw mut (*index).slots).write_bytes(0, 1);
+            (&raw mut (*index).len).write(0);
+        }
+    }
+
+    /// What is in a slot; a slot that does not exist is empty.
+    #[inline(always)]
+    fn at(&self, slot: usize) -> usize {
+        self.slots.as_slice().as_flattened().get(slot).map_or(0, |&number| number.into())
+    }
+
+    fn put(&mut self, slot: usize, number: usize) {
+        if let Some(place) = self.slots.as_mut_slice().as_flattened_mut().get_mut(slot) {
+            *place = number as u16; // Numbers end with 32,767.
+        }
+    }
+
+    const SLOTS: usize = 2 * (N + SPARE);
+
+    /// The slot where the search for a hash begins: its lowest 15 bits as a fraction (Lemire, "Fast Random Integer
+    /// Generation in an Interval", 2019), for a division is slow, and there is no power of two.
+    #[inline(always)]
+    fn home(hash: usize) -> usize {
+        ((hash & 0x7FFF) * Self::SLOTS) >> 15
+    }
+
+    #[inline(always)]
+    fn after(slot: usize) -> usize {
+        if slot + 1 < Self::SLOTS { slot + 1 } else { 0 }
+    }
+
+    /// How many steps it is from one slot to another.
+    fn steps(from: usize, to: usize) -> usize {
+        if from <= to { to - from } else { to + Self::SLOTS - from }
+    }
+}
+
+impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
+    #[inline]
+    fn find(&self, hash: usize, mut eq: impl FnMut(*mut E) -> bool) -> Option<*mut E> {
+        let mut slot = Self::home(hash);
+        while self.at(slot) != 0 {
+            let entry = handle(self.at(slot));
+            if eq(entry) {
+                return Some(entry);
+            }
+            slot = Self::after(slot);
+        }
+        None
+    }
+
+    fn insert(&mut self, hash: usize, entry: *mut E, _hash_of: impl Fn(*mut E) -> usize) {
+        let mut slot = Self::home(hash);
+        while self.at(slot) != 0 {
+            slot = Self::after(slot);
+        }
+        self.put(slot, number(entry));
+        self.len += 1;
+    }
+
+    fn remove(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize) {
+        let mut hole = Self::home(hash);
+        while self.at(hole) != number(entry) {
+            if self.at(hole) == 0 {
+                return;
+            }
+            hole = Self::after(hole);
+        }
+        // Whoever would be found at the hole earlier than where it is moves there, and leaves another hole.
+        let mut slot = Self::after(hole);
+        while self.at(slot) != 0 {
+            let home = Self::home(hash_of(handle(self.at(slot))));
+            if Self::steps(home, slot) >= Self::steps(hole, slot) {
+                self.put(hole, self.at(slot));
+                hole = slot;
+            }
+            slot = Self::after(slot);
+        }
+        self.put(hole, 0);
+        self.len -= 1;
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    /// There is room for all entries that there is memory for.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    fn buckets(&self) -> usize {
+        Self::SLOTS
+    }
+
+    #[inline]
+    fn bucket(&self, i: usize) -> Option<*mut E> {
+        match self.at(i) {
+            0 => None,
+            number => Some(handle(number)),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What a storage is to the algorithm.
+
+use core::mem::ManuallyDrop;
+use core::ptr;
+
+use crate::entry::{Entry, Node};
+use crate::sync::Lifetime;
+
+/// Memory for objects of one kind.
+///
+/// # Safety
+///
+/// A reserved handle is word-aligned, is neither null nor 1, belongs to nobody else until it is released, and
+/// `locate` gives the same, valid, suitably aligned memory for it until then (as long as `self` is not moved).
+pub unsafe trait Pool<T> {
+    /// Uninitialised memory for one object, if there is some. Never waits.
+    fn reserve(&self) -> Option<*mut T>;
+
+    /// Takes memory back.
+    ///
+    /// # Safety
+    ///
+    /// `handle` was reserved from this pool, is not in use, and its object was dropped or moved out.
+    unsafe fn release(&self, handle: *mut T);
+
+    /// The object's address.
+    fn locate(&self, handle: *mut T) -> *mut T;
+
+    /// The object that follows in the list that this object is in, or null. (Relaxed: whoever publishes a list does it
+    /// by another word.)
+    ///
+    /// # Safety
+    ///
+    /// `handle` was reserved from this pool, and not released.
+    unsafe fn next(&self, handle: *mut T) -> *mut T;
+
+    /// Sets what [`next`](Self::next) returns.
+    ///
+    /// # Safety
+    ///
+    /// As for `next`, and `next` is null or another handle of this pool.
+    unsafe fn set_next(&self, handle: *mut T, next: *mut T);
+}
+
+/// An object that is freed after a grace period.
+pub trait Object {
+    fn lifetime(&self) -> &Lifetime;
+}
+
+/// The index of a table: a set of handles of entries by their hash. `E` is the entry.
+pub trait Index<E> {
+    fn find(&self, hash: usize, eq: impl FnMut(*mut E) -> bool) -> Option<*mut E>;
+
+    /// Adds an entry that is not in the index, which is not full. `hash_of` is there for implementations that
+    /// have to move what they hold.
+    fn insert(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize);
+
+    /// Takes out the entry with this very handle. `hash_of` as for `insert`.
+    fn remove(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize);
+
+    fn len(&self) -> usize;
+
+    /// Whether the next `insert` would have to find more memory.
+    fn is_full(&self) -> bool;
+
+    /// The number of buckets: each entry is in one of them, and stays there while the index is not changed.
+    fn buckets(&self) -> usize;
+
+    fn bucket(&self, i: usize) -> Option<*mut E>;
+}
+
+/// How many keys may be live, when that is fixed.
+///
+/// All memory is there from the beginning then. Tables are of one size, and never fill up: an index takes all entries
+/// that there is memory for. What is missing is what somebody still uses.
+pub trait Limit {
+    const LIMIT: Option<usize>;
+}
+
+/// One of the tables `read` and `dirty`.
+pub struct Table<I> {
+    lifetime: Lifetime,
+    index: I,
+}
+
+/// All that a map keeps in memory.
+///
+/// # Safety
+///
+/// As for [`Pool`]; and an index holds exactly the handles that were inserted and not removed.
+pub unsafe trait Storage<K, V>:
+    Limit + Sized + Pool<Node<V>> + Pool<Entry<K, V>> + Pool<Table<Self::Index>>
+{
+    type Index: Index<Entry<K, V>>;
+
+    /// A new one, for the constructors.
+    #[cfg(not(loom))]
+    const NEW: Self;
+    #[cfg(loom)]
+    fn new() -> Self;
+
+    /// A table with an empty index, with room for `capacity` entries at least, if there is memory for it.
+    fn table(&self, capacity: usize) -> Option<Owned<'_, Table<Self::Index>, Self>>;
+}
+
+/// An empty storage.
+#[cfg(not(loom))]
+pub(crate) const fn new_storage<K, V, St: Storage<K, V>>() -> St {
+    St::NEW
+}
+
+/// An empty storage.
+#[cfg(loom)]
+pub(crate) fn new_storage<K, V, St: Storage<K, V>>() -> St {
+    St::new()
+}
+
+/// The object behind a handle, for as long as the caller says.
+///
+/// # Safety
+///
+/// The handle was reserved from `pool`, the object is there, and it is not freed during `'a`.
+#[inline(always)]
+pub(crate) unsafe fn resolve<'a, T: Object>(pool: &impl Pool<T>, handle: *mut T) -> &'a T {
+    // SAFETY: the caller's promise.
+    let object = unsafe { &*pool.locate(handle) };
+    object.lifetime().read();
+    object
+}
+
+impl<I> Table<I> {
+    #[cfg(feature = "alloc")]
+    pub(crate) fn new(index: I) -> Self {
+        Self { lifetime: Lifetime::new(), index }
+    }
+
+    /// Makes a table in this memory.
+    ///
+    /// # Safety
+    ///
+    /// The memory is valid for a table, and the caller's.
+    #[cfg(feature = "heapless")]
+    pub(crate) unsafe fn init(table: *mut Self, index: impl FnOnce(*mut I)) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (&raw mut (*table).lifetime).write(Lifetime::new());
+            index(&raw mut (*table).index);
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn index(&self) -> &I {
+        self.lifetime.read();
+        &self.index
+    }
+
+    pub(crate) fn index_mut(&mut self) -> &mut I {
+        &mut self.index
+    }
+}
+
+impl<I> Object for Table<I> {
+    fn lifetime(&self) -> &Lifetime {
+        &self.lifetime
+    }
+}
+
+/// Memory that was reserved and holds no object yet; released when dropped.
+pub struct Reserved<'a, T, P: Pool<T> + ?Sized> {
+    pool: &'a P,
+    handle: *mut T,
+}
+
+/// An object that nobody else can reach, not yet or not any more; destroyed when dropped.
+pub struct Owned<'a, T, P: Pool<T> + ?Sized>(Reserved<'a, T, P>);
+
+impl<'a, T, P: Pool<T> + ?Sized> Reserved<'a, T, P> {
+    pub(crate) fn new(pool: &'a P) -> Option<Self> {
+        Some(Self { pool, handle: pool.reserve()? })
+    }
+
+    pub(crate) fn fill(self, object: T) -> Owned<'a, T, P> {
+        // SAFETY: the memory is valid for a `T` and nobody else's.
+        unsafe { self.pool.locate(self.handle).write(object) };
+        Owned(self)
+    }
+
+    /// # Safety
+    ///
+    /// `init` initialises the object.
+    #[cfg(feature = "heapless")]
+    pub(crate) unsafe fn fill_with(self, init: impl FnOnce(*mut T)) -> Owned<'a, T, P> {
+        init(self.pool.locate(self.handle));
+        Owned(self)
+    }
+}
+
+impl<'a, T, P: Pool<T> + ?Sized> Owned<'a, T, P> {
+    /// Takes over an object that nothing can reach any more.
+    ///
+    /// # Safety
+    ///
+    /// `handle` was reserved from `pool`, holds an object, and nobody else uses either again.
+    pub(crate) unsafe fn new(pool: &'a P, handle: *mut T) -> Self {
+        Self(Reserved { pool, handle })
+    }
+
+    pub(crate) fn handle(&self) -> *mut T {
+        self.0.handle
+    }
+
+    /// Lets go of the object: it was published.
+    pub(crate) fn publish(self) -> *mut T {
+        ManuallyDrop::new(self).0.handle
+    }
+
+    /// Moves the object out; its memory stays reserved.
+    pub(crate) fn vacate(self) -> (T, Reserved<'a, T, P>) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not dropped: neither the memory nor the object in it is released or dropped twice.
+        unsafe {
+            let memory = ptr::read(&this.0);
+            (memory.pool.locate(memory.handle).read(), memory)
+        }
+    }
+
+    /// Moves the object out and releases its memory.
+    pub(crate) fn take(self) -> T {
+        self.vacate().0
+    }
+}
+
+impl<T, P: Pool<T> + ?Sized> Drop for Reserved<'_, T, P> {
+    fn drop(&mut self) {
+        // SAFETY: reserved from this pool; an object that was in it was dropped or moved out by `Owned`.
+        unsafe { self.pool.release(self.handle) };
+    }
+}
+
+impl<T, P: Pool<T> + ?Sized> Drop for Owned<'_, T, P> {
+    fn drop(&mut self) {
+        // SAFETY: an object is there and is ours. Its memory is released after this, also when its drop panics.
+        unsafe { ptr::drop_in_place(self.0.pool.locate(self.0.handle)) };
+    }
+}

@@ -1,0 +1,354 @@
+//! The map: its public face, as far as it does not depend on where the memory is.
+
+use core::hash::{BuildHasher, Hash};
+use core::ptr::NonNull;
+
+use equivalent::Equivalent;
+use mutex_traits::ScopedRawMutex;
+use rustc_hash::FxBuildHasher;
+
+use crate::error::{ErrorKind, InsertError, WouldBlock};
+use crate::garbage::Garbage;
+use crate::lock::SpinLock;
+use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Wait};
+use crate::owned::{Drain, IterMut};
+use crate::pinned::{Pinned, Ref};
+use crate::readers::Pin;
+use crate::storage::Storage;
+use crate::sync::{Ordering, const_fn};
+
+/// The map over its storage `St`: what `SyncMap` and `FixedMap` are.
+///
+/// Here is all that they have in common. What needs memory, and so may fail in one way or the other, is with each of
+/// them: `insert`, `get_or_insert`, `get_or_insert_with`, `update` and `compare_exchange`.
+///
+/// All operations take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
+/// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes.
+pub struct TwinMap<K, V, St: Storage<K, V>, L, S> {
+    pub(crate) core: Core<K, V, St, L>,
+    hash_builder: S,
+}
+
+impl<K, V, St: Storage<K, V>> TwinMap<K, V, St, SpinLock, FxBuildHasher> {
+    const_fn! {
+        /// An empty map with a [`SpinLock`] and the default hasher. Allocates nothing.
+        pub fn new() -> Self {
+            Self::with_lock(SpinLock::new())
+        }
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L> TwinMap<K, V, St, L, FxBuildHasher> {
+    const_fn! {
+        /// An empty map with this lock.
+        ///
+        /// ```
+        /// # #[cfg(all(feature = "critical-section", feature = "alloc"))] {
+        /// use twinmap::{CriticalSectionLock, SyncMap};
+        ///
+        /// static FRAMES: SyncMap<u32, [u8; 8], CriticalSectionLock> = SyncMap::with_lock(CriticalSectionLock::new());
+        /// # FRAMES.insert(1, [0; 8]);
+        /// # }
+        /// ```
+        pub fn with_lock(lock: L) -> Self {
+            Self::with_lock_and_hasher(lock, FxBuildHasher)
+        }
+    }
+}
+
+impl<K, V, St: Storage<K, V>, S> TwinMap<K, V, St, SpinLock, S> {
+    const_fn! {
+        /// An empty map with this hasher.
+        pub fn with_hasher(hash_builder: S) -> Self {
+            Self::with_lock_and_hasher(SpinLock::new(), hash_builder)
+        }
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
+    const_fn! {
+        /// An empty map with this lock and this hasher.
+        pub fn with_lock_and_hasher(lock: L, hash_builder: S) -> Self {
+            Self { core: Core::new(lock), hash_builder }
+        }
+    }
+
+    /// The number of keys. Takes no lock.
+    ///
+    /// While others write it is a number that the map had or was about to have; it never misses a key that was
+    /// inserted before the call and not removed.
+    pub fn len(&self) -> usize {
+        self.core.count.get()
+    }
+
+    /// Whether there is no key. As [`len`](Self::len).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Pins the map: until the returned guard is dropped, what can be reached through it stays where it is.
+    ///
+    /// Takes no lock and never fails; the cost is an atomic increment and a fence. Guards nest, may be sent to other
+    /// threads, and may be held as long as one likes: what is unlinked meanwhile is freed afterwards, by the next write or
+    /// [`reclaim`](Self::reclaim).
+    #[inline]
+    pub fn pin(&self) -> Pinned<'_, Self> {
+        Pinned::new(self, self.core.pin())
+    }
+
+    /// Frees what was unlinked and is seen by no reader any more. Never waits; runs destructors.
+    ///
+    /// Every write does this as well. It is of use after long pins, or where no write follows.
+    pub fn reclaim(&self) {
+        self.core.collect();
+    }
+
+    /// What was unlinked and is not freed yet.
+    pub fn garbage(&self) -> Garbage {
+        self.core.garbage.garbage()
+    }
+
+    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps.
+    pub fn promotions(&self) -> usize {
+        self.core.promotions.load(Ordering::Relaxed)
+    }
+}
+
+/// The operations that may take the lock.
+impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
+    /// Removes all keys, at once for everyone.
+    ///
+    /// Takes the lock for a moment; marking and freeing what was in the map is done without it and takes time
+    /// proportional to its size. A key that is inserted after `clear` returned, or by another thread after it took
+    /// effect, stays.
+    pub fn clear(&self) {
+        let pin = self.core.pin();
+        self.core.clear(&pin);
+        self.finish(pin, None);
+    }
+
+    /// Makes every key reachable without the lock, and gives up the memory of removed ones.
+    ///
+    /// The map does this by itself as it is used. Calling it after the keys are known, for instance at the end of an
+    /// initialisation, makes all later lookups hits. Takes the lock for many short steps and needs a table when there
+    /// is something to give up; without memory for that it leaves the map as it is.
+    pub fn promote(&self) {
+        self.core.promote();
+    }
+
+    /// Mutable access to all values, with their keys. Readers do not exist while the map is borrowed mutably:
+    ///
+    /// ```compile_fail,E0502
+    /// let mut map = twinmap::SyncMap::from([(1, 1)]);
+    /// let one = map.get(&1);
+    /// map.iter_mut().for_each(|(_, value)| *value = 2);
+    /// assert_eq!(one.as_deref(), Some(&1));
+    /// ```
+    pub fn iter_mut(&mut self) -> IterMut<'_, K, V, St> {
+        IterMut::new(&mut self.core)
+    }
+
+    /// Takes everything out. The map is empty from the call on, also if the iterator is forgotten: what it has not given out
+    /// is lost then, and so, in a `FixedMap`, is its room.
+    pub fn drain(&mut self) -> Drain<'_, K, V, St> {
+        Drain::new(&mut self.core)
+    }
+
+    /// Ends a write: unpins, and frees what can be freed; or leaves both to the guard that is returned.
+    #[inline]
+    fn finish<'a>(&'a self, pin: Pin<'a>, value: Option<NonNull<V>>) -> Option<Ref<'a, K, V>> {
+        match value {
+            // SAFETY: the value was found under this pin.
+            Some(value) => Some(unsafe { Ref::new(value, pin, Some(&self.core)) }),
+            None => {
+                drop(pin);
+                self.core.collect();
+                None
+            }
+        }
+    }
+}
+
+impl<K, V, St, L, S> TwinMap<K, V, St, L, S>
+where
+    K: Eq + Hash,
+    St: Storage<K, V>,
+    L: ScopedRawMutex,
+    S: BuildHasher,
+{
+    #[inline]
+    pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> usize {
+        // On a 32-bit core the upper half goes: hashbrown does not use it there.
+        self.hash_builder.hash_one(key) as usize
+    }
+
+    /// The value of a key.
+    ///
+    /// A hit takes no lock. A miss takes it for a moment if a key was inserted since the last promotion, else it
+    /// does not either. Never allocates, frees or runs a destructor (a miss may promote, which retires a table).
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::new();
+    /// map.insert("speed", 3);
+    /// assert_eq!(*map.get("speed").unwrap(), 3);
+    /// assert!(map.get("height").is_none());
+    /// ```
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<Ref<'_, K, V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        Never::unwrap(self.get_with::<Wait, Q>(key))
+    }
+
+    /// The value of a key, without ever waiting for the lock: for interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    #[inline]
+    pub fn try_get<Q>(&self, key: &Q) -> Result<Option<Ref<'_, K, V>>, WouldBlock>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.get_with::<Try, Q>(key)
+    }
+
+    #[inline]
+    fn get_with<A: Acquire, Q>(&self, key: &Q) -> Result<Option<Ref<'_, K, V>>, A::Error>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hash(key);
+        let pin = self.core.pin();
+        let value = self.core.get::<A>(&pin, hash, |k| key.equivalent(k))?.map(|(_, value)| NonNull::from(value));
+        // SAFETY: the value was found under this pin.
+        Ok(value.map(|value| unsafe { Ref::new::<St, L>(value, pin, None) }))
+    }
+
+    /// Whether a key is there. Cost as [`get`](Self::get).
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.pin().contains_key(key)
+    }
+
+    /// As `insert`, but never waits and never aborts: for interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// With key and value inside: [`ErrorKind::WouldBlock`] when the lock is needed and held; [`ErrorKind::OutOfMemory`] when the
+    /// allocator has no memory (`SyncMap`); [`ErrorKind::Full`] or [`ErrorKind::Busy`] when there is no room (`FixedMap`). The map
+    /// is as it was.
+    ///
+    /// ```
+    /// use twinmap::SyncMap;
+    ///
+    /// static LATEST: SyncMap<u8, u32> = SyncMap::new();
+    ///
+    /// fn interrupt_handler() {
+    ///     if let Err(rejected) = LATEST.try_insert(3, 1_000) {
+    ///         // Keep `rejected.value` for the next time.
+    ///     }
+    /// }
+    /// # interrupt_handler();
+    /// # assert_eq!(LATEST.len(), 1);
+    /// ```
+    pub fn try_insert(&self, key: K, value: V) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
+        Ok(self.insert_with::<Try>(key, value, OnLive::Replace)?.replaced())
+    }
+
+    #[inline]
+    pub(crate) fn insert_with<A: Acquire>(
+        &self,
+        key: K,
+        value: V,
+        on_live: OnLive,
+    ) -> Result<Inserted<Ref<'_, K, V>>, InsertError<K, V>> {
+        let hash = self.hash(&key);
+        let inserted = self.core.with_memory::<A, _, _>((key, value), |(key, value)| {
+            let pin = self.core.pin();
+            match self.core.insert::<A>(&pin, hash, key, value, on_live) {
+                Ok(inserted) => {
+                    let inserted = inserted.map(NonNull::from);
+                    // SAFETY: the value was found or inserted under this pin.
+                    Ok(inserted.map(|value| unsafe { Ref::new(value, pin, Some(&self.core)) }))
+                }
+                Err(InsertError { key, value, kind }) => Err(((key, value), kind)),
+            }
+        });
+        inserted.map_err(|((key, value), kind)| InsertError { key, value, kind })
+    }
+
+    pub(crate) fn find_or_insert(&self, key: K, f: impl FnOnce() -> V) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
+        match self.get(&key) {
+            Some(value) => Ok(value),
+            None => self.insert_with::<Wait>(key, f(), OnLive::Keep).map(Inserted::into_inner),
+        }
+    }
+
+    pub(crate) fn update_with<Q>(&self, key: &Q, mut f: impl FnMut(&V) -> V) -> Result<Option<Ref<'_, K, V>>, ErrorKind>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hash(key);
+        let updated = self.core.with_memory::<Wait, _, _>((), |()| {
+            let pin = self.core.pin();
+            let new = self.core.update::<Wait>(&pin, hash, |k| key.equivalent(k), &mut f);
+            let new = new.map_err(|kind| ((), kind))?.map(NonNull::from);
+            Ok(self.finish(pin, new))
+        });
+        updated.map_err(|((), kind)| kind)
+    }
+
+    /// Removes a key; returns the value that it had. Go's `LoadAndDelete`.
+    ///
+    /// Takes no lock once the key was promoted. When a growing map's table has become more than four times too large, it
+    /// tries to take the lock, without waiting, for some short steps towards a smaller table, which is then allocated. A key
+    /// that was inserted recently takes the lock for a moment.
+    pub fn remove<Q>(&self, key: &Q) -> Option<Ref<'_, K, V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        Never::unwrap(self.remove_with::<Wait, Q>(key))
+    }
+
+    /// As [`remove`](Self::remove), but never waits for the lock: for interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    pub fn try_remove<Q>(&self, key: &Q) -> Result<Option<Ref<'_, K, V>>, WouldBlock>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.remove_with::<Try, Q>(key)
+    }
+
+    fn remove_with<A: Acquire, Q>(&self, key: &Q) -> Result<Option<Ref<'_, K, V>>, A::Error>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hash(key);
+        let pin = self.core.pin();
+        let old = self.core.remove::<A>(&pin, hash, |k| key.equivalent(k))?.map(NonNull::from);
+        Ok(self.finish(pin, old))
+    }
+
+    /// Mutable access to the value of a key. Readers do not exist while the map is borrowed mutably.
+    ///
+    /// ```
+    /// let mut map = twinmap::SyncMap::new();
+    /// map.insert('a', 1);
+    /// *map.get_mut(&'a').unwrap() += 1;
+    /// assert_eq!(map.get(&'a').as_deref(), Some(&2));
+    /// ```
+    pub fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hash(key);
+        self.core.get_mut(hash, |k| key.equivalent(k))
+    }
+}
