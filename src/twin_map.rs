@@ -282,10 +282,16 @@ where
     }
 
     pub(crate) fn find_or_insert(&self, key: K, f: impl FnOnce() -> V) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
-        match self.get(&key) {
-            Some(value) => Ok(value),
-            None => self.insert_with::<Wait>(key, f(), OnLive::Keep).map(Inserted::into_inner),
-        }
+        let pin = self.core.pin();
+        let found = Never::unwrap(self.core.get::<Wait>(&pin, self.hash(&key), |other| key == *other));
+        let Some(value) = found.map(|(_, value)| NonNull::from(value)) else {
+            drop(pin);
+            return self.insert_with::<Wait>(key, f(), OnLive::Keep).map(Inserted::into_inner);
+        };
+        // Before there is a `Ref`: should one of them panic, what is to be returned is forgotten, and a pin with it.
+        drop((key, f));
+        // SAFETY: the value was found under this pin.
+        Ok(unsafe { Ref::new::<St, L>(value, pin, None) })
     }
 
     pub(crate) fn update_with<Q>(&self, key: &Q, mut f: impl FnMut(&V) -> V) -> Result<Option<Ref<'_, K, V>>, ErrorKind>
@@ -299,6 +305,8 @@ where
             let new = new.map_err(|kind| ((), kind))?.map(NonNull::from);
             Ok(self.finish(pin, new))
         });
+        // Now, as in `find_or_insert`.
+        drop(f);
         updated.map_err(|((), kind)| kind)
     }
 
