@@ -75,9 +75,4 @@ impl<B: Limit> Count<B> {
     pub(crate) fn is_full(&self) -> bool {
         B::LIMIT == Some(self.word.load(SeqCst))
     }
-
-    /// Sets it to zero, for whoever has exclusive access; returns what it was.
-    pub(crate) fn reset(&self) -> usize {
-        self.word.swap(0, SeqCst)
-    }
 }

@@ -6,8 +6,8 @@
 //! 2. *Copy*: each operation that holds the lock moves the cursor over the next [`COPY_STEP`] buckets of `read`: live
 //!    entries go into `dirty` by the hash they keep, DELETED ones become EXPUNGED and are noted in a list. (Go copies the
 //!    whole map at once.) Calls that need the copy to be complete take the lock again and again for one step each.
-//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries, or when it is full, or when it was
-//!    asked for, `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
+//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries (where memory is limited, also nobody
+//!    else pinned), or when it is full, or when it was asked for, `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
 //!
 //! No step depends on the number of entries, and none allocates but the seal.
 //!
@@ -213,7 +213,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     }
 
     /// The hash of an entry in a table.
-    fn hash_of(&self, entry: *mut Entry<K, V>) -> usize {
+    pub(crate) fn hash_of(&self, entry: *mut Entry<K, V>) -> usize {
         // SAFETY: what is in a table is an entry.
         unsafe { (*self.storage.locate(entry)).hash }
     }
@@ -295,8 +295,12 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             }
             dirty.cursor = end;
         }
-        let due = dirty.table(&self.storage).is_some_and(|table| dirty.misses >= table.index().len().max(1));
-        if dirty.cursor == buckets && (due || dirty.asked) {
+        let due = || {
+            let enough = dirty.table(&self.storage).is_some_and(|table| dirty.misses >= table.index().len().max(1));
+            // Without a table to spare, new keys have to wait for whoever is pinned on the old one: better slow than refused.
+            enough && (St::LIMIT.is_none() || self.readers.is_alone())
+        };
+        if dirty.cursor == buckets && (dirty.asked || due()) {
             self.promote_locked(dirty);
         }
     }
@@ -352,7 +356,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 self.advance(dirty);
             }
         });
-        self.collect();
+        self.free_garbage();
     }
 
     /// The part of a removal that needs the lock; `None` when the key has no entry.

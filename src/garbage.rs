@@ -290,7 +290,7 @@ impl<K, V, I> Collector<K, V, I> {
         }
     }
 
-    /// Frees everything, for a map that is being dropped. A destructor that panics does not keep the rest.
+    /// Frees everything. A destructor that panics does not keep the rest.
     ///
     /// # Safety
     ///

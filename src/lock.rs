@@ -4,7 +4,7 @@
 //! closure, since a guard over a critical section is unsound when guards are dropped out of order.
 
 use mutex_traits::{ConstInit, ScopedRawMutex};
-use spin::mutex::SpinMutex;
+use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 #[cfg(feature = "critical-section")]
 mod critical;
@@ -25,6 +25,12 @@ impl SpinLock {
     /// An unlocked lock.
     pub const fn new() -> Self {
         Self(SpinMutex::new(()))
+    }
+
+    /// Not inlined: every operation that takes the lock has it, and it is a loop.
+    #[inline(never)]
+    fn lock(&self) -> SpinMutexGuard<'_, ()> {
+        self.0.lock()
     }
 }
 
@@ -55,7 +61,7 @@ unsafe impl ScopedRawMutex for SpinLock {
 
     #[inline]
     fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _guard = self.0.lock();
+        let _guard = self.lock();
         f()
     }
 

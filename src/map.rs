@@ -423,10 +423,6 @@ impl<K, V, St: Storage<K, V>> Clone for Walk<'_, K, V, St> {
 
 impl<K, V, St: Storage<K, V>, L> Drop for Core<K, V, St, L> {
     fn drop(&mut self) {
-        // SAFETY: access is exclusive.
-        let detached = self.dirty.with_mut(|dirty| unsafe { self.detach(&mut *dirty) });
-        self.retire_all(detached);
-        // SAFETY: nobody can be pinned: pins borrow the map. (Forgotten ones are not used.)
-        unsafe { self.garbage.free_all(&self.storage) };
+        self.empty();
     }
 }

@@ -1,17 +1,15 @@
 //! What needs exclusive access: mutable access to values, and taking everything out.
 
-use core::borrow::Borrow;
+use core::borrow::BorrowMut;
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
-use core::mem;
 
 use mutex_traits::ScopedRawMutex;
 
-use crate::dirty::Detached;
 use crate::entry::State;
 use crate::map::{Core, Never, Wait, Walk};
-use crate::storage::{Index, Owned, Storage, Table, new_storage, resolve};
+use crate::storage::{Index, Owned, Storage, resolve};
 use crate::sync::Ordering;
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
@@ -28,12 +26,32 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 }
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
-    /// Completes `read`, and takes it out: the map is empty then. Also how many live entries the table has.
-    fn take_all(&mut self) -> (*mut Table<St::Index>, usize) {
-        self.promote_mut();
-        // SAFETY: access is exclusive. There is no `dirty` any more.
-        let Detached { read, .. } = self.dirty.with_mut(|dirty| unsafe { self.detach(&mut *dirty) });
-        (read, self.count.reset())
+    /// Takes an entry out of `read`, the first one from bucket `from` on. There is no `dirty`.
+    fn take_next(&mut self, from: &mut usize) -> Option<(K, V)> {
+        let read = self.read.load(Ordering::SeqCst);
+        if read.is_null() {
+            return None;
+        }
+        // SAFETY: access is exclusive.
+        let index = unsafe { &mut *self.storage.locate(read) }.index_mut();
+        while *from < index.buckets() {
+            let Some(handle) = index.bucket(*from) else {
+                *from += 1;
+                continue;
+            };
+            // SAFETY: an entry of the table.
+            let hash = unsafe { resolve(&self.storage, handle) }.hash;
+            // (Another one may come into the bucket.)
+            index.remove(hash, handle, |entry| self.hash_of(entry));
+            // SAFETY: nothing leads to the entry any more.
+            let entry = unsafe { Owned::new(&self.storage, handle) }.take();
+            if let State::Live(node) = entry.state() {
+                self.count.unclaim();
+                // SAFETY: the node was in the slot of an entry that is ours.
+                return Some((entry.key, unsafe { Owned::new(&self.storage, node) }.take().value));
+            }
+        }
+        None
     }
 }
 
@@ -45,29 +63,22 @@ pub struct IterMut<'a, K, V, St: Storage<K, V>> {
 }
 
 /// An iterator that owns what was in a map, made by `into_iter`.
-pub struct IntoIter<K, V, St: Storage<K, V>> {
-    contents: Contents<K, V, St, St>,
+pub struct IntoIter<K, V, St: Storage<K, V>, L> {
+    contents: Contents<K, V, St, L, Core<K, V, St, L>>,
 }
 
 /// An iterator that takes everything out of a map, made by [`TwinMap::drain`](crate::TwinMap::drain).
-pub struct Drain<'a, K, V, St: Storage<K, V>> {
-    contents: Contents<K, V, St, &'a St>,
+pub struct Drain<'a, K, V, St: Storage<K, V>, L> {
+    contents: Contents<K, V, St, L, &'a mut Core<K, V, St, L>>,
 }
 
-/// A table that no map leads to any more, and all that it leads to.
-struct Contents<K, V, St: Storage<K, V>, B: Borrow<St>> {
-    storage: B,
-    /// Null, or a table of the storage.
-    table: *mut Table<St::Index>,
+/// What is yet to be taken out of a map that is ours.
+struct Contents<K, V, St: Storage<K, V>, L, M: BorrowMut<Core<K, V, St, L>>> {
+    core: M,
     next: usize,
-    left: usize,
-    _entries: PhantomData<(K, V)>,
+    _core: PhantomData<Core<K, V, St, L>>,
 }
 
-// SAFETY: it owns keys and values, and what else it points to is its own.
-unsafe impl<K: Send, V: Send, St: Storage<K, V>, B: Borrow<St>> Send for Contents<K, V, St, B> {}
-// SAFETY: a shared one gives nothing but counts.
-unsafe impl<K: Sync, V: Sync, St: Storage<K, V>, B: Borrow<St>> Sync for Contents<K, V, St, B> {}
 // SAFETY: it gives `&K` and `&mut V`.
 unsafe impl<K: Sync, V: Send, St: Storage<K, V>> Send for IterMut<'_, K, V, St> {}
 // SAFETY: a shared one gives nothing but counts.
@@ -84,21 +95,30 @@ impl<'a, K, V, St: Storage<K, V>> IterMut<'a, K, V, St> {
     }
 }
 
-impl<K, V, St: Storage<K, V>> IntoIter<K, V, St> {
-    pub(crate) fn new<L>(mut core: Core<K, V, St, L>) -> Self {
-        let (table, left) = core.take_all();
-        let storage = mem::replace(&mut core.storage, new_storage());
-        let iter = Self { contents: Contents { storage, table, next: 0, left, _entries: PhantomData } };
-        // What is left in there is garbage. Now, so that a destructor in it that panics finds the rest owned by `iter`.
-        drop(core);
-        iter
+impl<K, V, St: Storage<K, V>, L, M: BorrowMut<Core<K, V, St, L>>> Contents<K, V, St, L, M> {
+    fn new(mut core: M) -> Self {
+        core.borrow_mut().promote_mut();
+        Self { core, next: 0, _core: PhantomData }
+    }
+
+    fn left(&self) -> usize {
+        self.core.borrow().count.get()
+    }
+
+    fn next(&mut self) -> Option<(K, V)> {
+        self.core.borrow_mut().take_next(&mut self.next)
     }
 }
 
-impl<'a, K, V, St: Storage<K, V>> Drain<'a, K, V, St> {
-    pub(crate) fn new<L>(core: &'a mut Core<K, V, St, L>) -> Self {
-        let (table, left) = core.take_all();
-        Self { contents: Contents { storage: &core.storage, table, next: 0, left, _entries: PhantomData } }
+impl<K, V, St: Storage<K, V>, L> IntoIter<K, V, St, L> {
+    pub(crate) fn new(core: Core<K, V, St, L>) -> Self {
+        Self { contents: Contents::new(core) }
+    }
+}
+
+impl<'a, K, V, St: Storage<K, V>, L> Drain<'a, K, V, St, L> {
+    pub(crate) fn new(core: &'a mut Core<K, V, St, L>) -> Self {
+        Self { contents: Contents::new(core) }
     }
 }
 
@@ -117,42 +137,15 @@ impl<'a, K, V, St: Storage<K, V>> Iterator for IterMut<'a, K, V, St> {
     }
 }
 
-impl<K, V, St: Storage<K, V>, B: Borrow<St>> Contents<K, V, St, B> {
-    fn next(&mut self) -> Option<(K, V)> {
-        if self.table.is_null() {
-            return None;
-        }
-        let storage = self.storage.borrow();
-        // SAFETY: the table is ours.
-        let index = unsafe { resolve(storage, self.table) }.index();
-        while self.next < index.buckets() {
-            let handle = index.bucket(self.next);
-            self.next += 1;
-            let Some(handle) = handle else { continue };
-            // SAFETY: the entry is ours, and each bucket is looked at once.
-            let entry = unsafe { Owned::new(storage, handle) }.take();
-            if let State::Live(node) = entry.state() {
-                self.left -= 1;
-                // SAFETY: the node was in the slot of our entry.
-                return Some((entry.key, unsafe { Owned::new(storage, node) }.take().value));
-            }
-        }
-        None
-    }
-}
-
-impl<K, V, St: Storage<K, V>, B: Borrow<St>> Drop for Contents<K, V, St, B> {
+impl<K, V, St: Storage<K, V>, L, M: BorrowMut<Core<K, V, St, L>>> Drop for Contents<K, V, St, L, M> {
     fn drop(&mut self) {
         /// Drops the rest when dropping one of them panics, and the table in the end.
-        struct Rest<'a, K, V, St: Storage<K, V>, B: Borrow<St>>(&'a mut Contents<K, V, St, B>);
+        struct Rest<'a, K, V, St: Storage<K, V>, L, M: BorrowMut<Core<K, V, St, L>>>(&'a mut Contents<K, V, St, L, M>);
 
-        impl<K, V, St: Storage<K, V>, B: Borrow<St>> Drop for Rest<'_, K, V, St, B> {
+        impl<K, V, St: Storage<K, V>, L, M: BorrowMut<Core<K, V, St, L>>> Drop for Rest<'_, K, V, St, L, M> {
             fn drop(&mut self) {
                 while self.0.next().is_some() {}
-                if !self.0.table.is_null() {
-                    // SAFETY: the table is ours, and nothing is in it any more.
-                    drop(unsafe { Owned::new(self.0.storage.borrow(), self.0.table) });
-                }
+                self.0.core.borrow_mut().empty();
             }
         }
 
@@ -161,7 +154,7 @@ impl<K, V, St: Storage<K, V>, B: Borrow<St>> Drop for Contents<K, V, St, B> {
     }
 }
 
-impl<K, V, St: Storage<K, V>> Iterator for IntoIter<K, V, St> {
+impl<K, V, St: Storage<K, V>, L> Iterator for IntoIter<K, V, St, L> {
     type Item = (K, V);
 
     fn next(&mut self) -> Option<(K, V)> {
@@ -169,11 +162,11 @@ impl<K, V, St: Storage<K, V>> Iterator for IntoIter<K, V, St> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.contents.left, Some(self.contents.left))
+        (self.contents.left(), Some(self.contents.left()))
     }
 }
 
-impl<K, V, St: Storage<K, V>> Iterator for Drain<'_, K, V, St> {
+impl<K, V, St: Storage<K, V>, L> Iterator for Drain<'_, K, V, St, L> {
     type Item = (K, V);
 
     fn next(&mut self) -> Option<(K, V)> {
@@ -181,16 +174,16 @@ impl<K, V, St: Storage<K, V>> Iterator for Drain<'_, K, V, St> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.contents.left, Some(self.contents.left))
+        (self.contents.left(), Some(self.contents.left()))
     }
 }
 
 impl<K, V, St: Storage<K, V>> ExactSizeIterator for IterMut<'_, K, V, St> {}
-impl<K, V, St: Storage<K, V>> ExactSizeIterator for IntoIter<K, V, St> {}
-impl<K, V, St: Storage<K, V>> ExactSizeIterator for Drain<'_, K, V, St> {}
+impl<K, V, St: Storage<K, V>, L> ExactSizeIterator for IntoIter<K, V, St, L> {}
+impl<K, V, St: Storage<K, V>, L> ExactSizeIterator for Drain<'_, K, V, St, L> {}
 impl<K, V, St: Storage<K, V>> FusedIterator for IterMut<'_, K, V, St> {}
-impl<K, V, St: Storage<K, V>> FusedIterator for IntoIter<K, V, St> {}
-impl<K, V, St: Storage<K, V>> FusedIterator for Drain<'_, K, V, St> {}
+impl<K, V, St: Storage<K, V>, L> FusedIterator for IntoIter<K, V, St, L> {}
+impl<K, V, St: Storage<K, V>, L> FusedIterator for Drain<'_, K, V, St, L> {}
 
 impl<K: fmt::Debug, V: fmt::Debug, St: Storage<K, V>> fmt::Debug for IterMut<'_, K, V, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -199,14 +192,14 @@ impl<K: fmt::Debug, V: fmt::Debug, St: Storage<K, V>> fmt::Debug for IterMut<'_,
     }
 }
 
-impl<K, V, St: Storage<K, V>> fmt::Debug for IntoIter<K, V, St> {
+impl<K, V, St: Storage<K, V>, L> fmt::Debug for IntoIter<K, V, St, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IntoIter").field("left", &self.contents.left).finish_non_exhaustive()
+        f.debug_struct("IntoIter").field("left", &self.contents.left()).finish_non_exhaustive()
     }
 }
 
-impl<K, V, St: Storage<K, V>> fmt::Debug for Drain<'_, K, V, St> {
+impl<K, V, St: Storage<K, V>, L> fmt::Debug for Drain<'_, K, V, St, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Drain").field("left", &self.contents.left).finish_non_exhaustive()
+        f.debug_struct("Drain").field("left", &self.contents.left()).finish_non_exhaustive()
     }
 }

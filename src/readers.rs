@@ -97,6 +97,13 @@ impl Readers {
         Pin { pins }
     }
 
+    /// Whether nobody but the caller seems to be pinned. A guess: it may be outdated when it is returned.
+    pub(crate) fn is_alone(&self) -> bool {
+        let pins = self.stripes.iter().flat_map(|stripe| &stripe.pins);
+        // Relaxed: a guess.
+        pins.fold(0_usize, |sum, pins| sum.saturating_add(pins.load(Ordering::Relaxed))) <= 1
+    }
+
     /// Starts a grace period for what was unlinked before this call.
     pub(crate) fn grace(&self) -> Grace {
         Grace { stripes: [(1 << STRIPES) - 1; 2] }

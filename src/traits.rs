@@ -139,9 +139,9 @@ where
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> IntoIterator for TwinMap<K, V, St, L, S> {
     type Item = (K, V);
-    type IntoIter = IntoIter<K, V, St>;
+    type IntoIter = IntoIter<K, V, St, L>;
 
-    fn into_iter(self) -> IntoIter<K, V, St> {
+    fn into_iter(self) -> IntoIter<K, V, St, L> {
         IntoIter::new(self.core)
     }
 }

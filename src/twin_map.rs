@@ -148,9 +148,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
         IterMut::new(&mut self.core)
     }
 
-    /// Takes everything out. The map is empty from the call on, also if the iterator is forgotten: what it has not given out
-    /// is lost then, and so, in a `FixedMap`, is its room.
-    pub fn drain(&mut self) -> Drain<'_, K, V, St> {
+    /// Takes everything out: what the iterator has not given out when it is dropped, is dropped. (If it is forgotten, what it
+    /// has not given out stays in the map.)
+    pub fn drain(&mut self) -> Drain<'_, K, V, St, L> {
         Drain::new(&mut self.core)
     }
 

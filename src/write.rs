@@ -401,6 +401,20 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
     }
 
+    /// Removes and frees everything, for whoever has exclusive access.
+    pub(crate) fn empty(&mut self) {
+        // SAFETY: access is exclusive.
+        let detached = self.dirty.with_mut(|dirty| unsafe { self.detach(&mut *dirty) });
+        self.retire_all(detached);
+        self.free_garbage();
+    }
+
+    /// Frees all garbage, for whoever has exclusive access.
+    pub(crate) fn free_garbage(&mut self) {
+        // SAFETY: nobody can be pinned: pins borrow the map. (Forgotten ones are not used.)
+        unsafe { self.garbage.free_all(&self.storage) };
+    }
+
     /// any → EXPUNGED, and the node, if there was one, is retired. Returns its value, which the caller counts.
     ///
     /// # Safety

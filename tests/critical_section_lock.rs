@@ -1,12 +1,15 @@
 //! The suite, for `SyncMap` with `CriticalSectionLock`; and what only this lock promises.
 #![cfg(all(feature = "alloc", feature = "critical-section", not(loom)))]
 
+mod growing;
 mod suite;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use suite::keys::{Collide, on_eq};
 
+/// Whether the map finds memory as long as the allocator has some.
+pub const GROWS: bool = true;
 /// The map that the suite tests here.
 pub type Lock = twinmap::CriticalSectionLock;
 pub type Map<K, V, S = twinmap::FxBuildHasher> = twinmap::SyncMap<K, V, Lock, S>;

@@ -75,14 +75,14 @@ macro_rules! auto_traits {
         assert_not_impl_any!(IterMut<'static, u8, Unshared, St<u8, Unshared>>: Sync, Clone);
         assert_not_impl_any!(IterMut<'static, u8, Unsent, St<u8, Unsent>>: Send);
         assert_not_impl_any!(IterMut<'static, Unshared, u8, St<Unshared, u8>>: Send, Sync);
-        assert_impl_all!(IntoIter<u8, u8, St<u8, u8>>: Send, Sync);
-        assert_impl_all!(IntoIter<Unshared, Unshared, St<Unshared, Unshared>>: Send);
-        assert_not_impl_any!(IntoIter<Unsent, u8, St<Unsent, u8>>: Send);
-        assert_not_impl_any!(IntoIter<u8, Unsent, St<u8, Unsent>>: Send);
-        assert_impl_all!(Drain<'static, u8, u8, St<u8, u8>>: Send, Sync);
-        assert_impl_all!(Drain<'static, Unshared, Unshared, St<Unshared, Unshared>>: Send);
-        assert_not_impl_any!(Drain<'static, Unsent, u8, St<Unsent, u8>>: Send);
-        assert_not_impl_any!(Drain<'static, u8, Unsent, St<u8, Unsent>>: Send);
+        assert_impl_all!(IntoIter<u8, u8, St<u8, u8>, SpinLock>: Send, Sync);
+        assert_impl_all!(IntoIter<Unshared, Unshared, St<Unshared, Unshared>, SpinLock>: Send);
+        assert_not_impl_any!(IntoIter<Unsent, u8, St<Unsent, u8>, SpinLock>: Send);
+        assert_not_impl_any!(IntoIter<u8, Unsent, St<u8, Unsent>, SpinLock>: Send);
+        assert_impl_all!(Drain<'static, u8, u8, St<u8, u8>, SpinLock>: Send, Sync);
+        assert_impl_all!(Drain<'static, Unshared, Unshared, St<Unshared, Unshared>, SpinLock>: Send);
+        assert_not_impl_any!(Drain<'static, Unsent, u8, St<Unsent, u8>, SpinLock>: Send);
+        assert_not_impl_any!(Drain<'static, u8, Unsent, St<u8, Unsent>, SpinLock>: Send);
     };
 }
 

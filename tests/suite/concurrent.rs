@@ -147,10 +147,14 @@ fn count_up(total: usize, add_one: impl Fn(&Map<u32, usize>, u32) + Sync) {
 #[test]
 fn increments_by_compare_exchange_lose_none() {
     count_up(count(500_000, 60), |map, key| {
-        let pin = map.pin();
-        let mut current = *pin.get(&key).unwrap();
-        while let Err(error) = pin.compare_exchange(&key, &current, current + 1) {
-            current = *error.found.unwrap();
+        loop {
+            // A pin for each attempt: somebody has to let go of the values that were replaced.
+            let pin = map.pin();
+            let current = *pin.get(&key).unwrap();
+            match pin.compare_exchange(&key, &current, current + 1) {
+                Ok(replaced) => return assert_eq!(*replaced, current),
+                Err(error) => assert_eq!(error.new, current + 1),
+            }
         }
     });
 }
@@ -283,7 +287,8 @@ fn a_pinned_reader_keeps_what_it_saw() {
                     0 => map.clear(),
                     1..5 => map.promote(),
                     5..15 => drop(map.remove(&key)),
-                    _ => drop(map.insert(key, VALUES.track(key))),
+                    // (A fixed map may find no room, as long as the reader is pinned.)
+                    _ => drop(map.try_insert(key, VALUES.track(key))),
                 }
                 writes.fetch_add(1, SeqCst);
             }
@@ -291,6 +296,8 @@ fn a_pinned_reader_keeps_what_it_saw() {
         let _stop = Stop(&stop);
         let mut seen = 0;
         for _ in 0..rounds {
+            // What the writer has removed; it may not have found room since.
+            (0..KEYS).for_each(|key| drop(map.get_or_insert_with(key, || VALUES.track(key))));
             let pin = map.pin();
             let found: Vec<_> = (0..KEYS).filter_map(|key| Some((key, pin.get(&key)?))).collect();
             // Long enough for the writer to replace most of them, while nothing may be freed.

@@ -5,15 +5,18 @@
 use std::mem::forget;
 
 use super::tracked::{Census, Tracked};
-use crate::Map;
+use crate::{GROWS, Map};
 
 fn map_of(census: &'static Census, keys: u32) -> Map<u32, Tracked> {
     (0..keys).map(|key| (key, census.track(key))).collect()
 }
 
+/// (A fixed map runs out of tables that are not seen by the forgotten pin.)
+const ROUNDS: usize = if GROWS { 5 } else { 1 };
+
 /// Overwrites, removes, inserts, clears: with a forgotten pin nothing of it is freed before the map.
 fn change(census: &'static Census, map: &Map<u32, Tracked>) {
-    for round in 0..5 {
+    for round in 0..ROUNDS {
         (0..10).for_each(|key| drop(map.insert(key, census.track(key))));
         map.promote();
         (0..10).step_by(2).for_each(|key| drop(map.remove(&key)));
@@ -46,7 +49,7 @@ fn a_forgotten_pinned_or_ref_or_iterator_is_a_pin_for_ever() {
         let map = map_of(&CENSUS, 10);
         forget_one(&map);
         change(&CENSUS, &map);
-        assert!(map.garbage().values >= 50, "{:?}", map.garbage());
+        assert!(map.garbage().values >= 10 * ROUNDS, "{:?}", map.garbage());
         drop(map);
         CENSUS.assert_all_dropped();
 
@@ -78,15 +81,15 @@ fn a_forgotten_iterator_alone_is_no_pin() {
 
 #[test]
 #[cfg_attr(miri, ignore = "leaks, as it says, and Miri reports leaks")]
-fn a_forgotten_drain_leaks_what_it_had_and_leaves_the_map_empty() {
+fn a_forgotten_drain_leaves_in_the_map_what_it_had_not_given_out() {
     static CENSUS: Census = Census::new();
     let mut map = map_of(&CENSUS, 10);
     let mut drain = map.drain();
     drop(drain.next());
     forget(drain);
-    assert_eq!((map.len(), map.pin().iter().count(), CENSUS.live()), (0, 0, 9));
+    assert_eq!((map.len(), map.pin().iter().count(), CENSUS.live()), (9, 9, 9));
     change(&CENSUS, &map);
     forget(map_of(&CENSUS, 10).into_iter());
     drop(map);
-    assert_eq!(CENSUS.live(), 9 + 10);
+    assert_eq!(CENSUS.live(), 10);
 }

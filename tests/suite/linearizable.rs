@@ -108,22 +108,21 @@ impl Eq for Key {}
 
 /// `op` on the map, through one of the ways there are; `None`: a `try_` operation that would have had to wait.
 fn apply(map: &Map<Key, u32>, op: Op) -> Option<Option<u32>> {
-    let pin = map.pin();
     let variant = below(3);
     Some(match op {
-        Op::Get(key) if variant == 0 => pin.try_get(&Key(key)).ok()?.copied(),
-        Op::Get(key) => pin.get(&Key(key)).copied(),
+        Op::Get(key) if variant == 0 => map.pin().try_get(&Key(key)).ok()?.copied(),
+        Op::Get(key) => map.pin().get(&Key(key)).copied(),
         Op::Insert(key, value) if variant == 0 => map.try_insert(Key(key), value).ok()?.map(|old| *old),
         Op::Insert(key, value) => map.insert(Key(key), value).map(|old| *old),
         Op::GetOrInsert(key, value) => Some(*map.get_or_insert(Key(key), value)),
         Op::Update(key) => map.update(&Key(key), |&value| updated(value)).map(|new| *new),
-        Op::CompareExchange(key, current, new) => match pin.compare_exchange(&Key(key), &current, new) {
+        Op::CompareExchange(key, current, new) => match map.pin().compare_exchange(&Key(key), &current, new) {
             Ok(old) => Some(*old),
             Err(error) => error.found.copied(),
         },
         Op::Remove(key) if variant == 0 => map.try_remove(&Key(key)).ok()?.map(|old| *old),
         Op::Remove(key) => map.remove(&Key(key)).map(|old| *old),
-        Op::RemoveIfEven(key) => pin.remove_if(&Key(key), |value| value % 2 == 0).copied(),
+        Op::RemoveIfEven(key) => map.pin().remove_if(&Key(key), |value| value % 2 == 0).copied(),
         Op::Clear => {
             map.clear();
             None

@@ -1,16 +1,15 @@
 //! Tests of the public API, written once: each map and lock has a file beside this directory that says which `Map` is
 //! meant, and includes them.
 
-mod alloc;
+pub mod alloc;
 pub mod keys;
-mod tracked;
+pub mod tracked;
 
-mod alloc_failure;
 mod concurrent;
 mod forget;
 mod inconsistent;
 mod linearizable;
-mod memory;
+pub mod memory;
 mod model;
 mod panics;
 mod reentrant;

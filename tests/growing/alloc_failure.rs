@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use twinmap::ErrorKind;
 
-use super::alloc::{failing_always, failing_nth, usage};
-use super::count;
 use crate::Map;
+use crate::suite::alloc::{failing_always, failing_nth, usage};
+use crate::suite::count;
 
 type Texts = Map<String, Box<str>>;
 type Model = HashMap<String, Box<str>>;

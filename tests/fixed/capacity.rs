@@ -1,0 +1,310 @@
+//! The capacity: `Full` exactly when it is, `Busy` only when somebody is pinned, and all sequences of at most `N` keys for ever.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use twinmap::{ErrorKind, FixedMap, InsertError};
+
+use crate::Lock;
+use crate::suite::alloc::{failing_always, usage};
+use crate::suite::tracked::{Census, Tracked};
+use crate::suite::{Random, count};
+
+fn kind<T, K, V>(result: Result<T, InsertError<K, V>>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind)
+}
+
+/// At `N` keys: a new one is refused, everything else works.
+fn at_capacity<const N: usize, const SPARE: usize>() {
+    let mut map = FixedMap::<u32, u32, N, Lock, SPARE>::default();
+    assert_eq!(map.capacity(), N);
+    let keys = N as u32;
+    for promote in [false, true] {
+        assert!(map.is_empty() && !map.is_full());
+        for key in 0..keys {
+            assert!(map.insert(key, key).unwrap().is_none());
+        }
+        if promote {
+            map.promote();
+        }
+        assert!(map.is_full());
+        let error = map.insert(keys, 7).unwrap_err();
+        assert_eq!((error.key, error.value, error.kind), (keys, 7, ErrorKind::Full));
+        assert_eq!(kind(map.try_insert(keys, 7)), Some(ErrorKind::Full));
+        assert_eq!(kind(map.get_or_insert(keys, 7)), Some(ErrorKind::Full));
+        assert_eq!(map.get_or_insert_with(keys, || 8).unwrap_err().value, 8);
+        assert_eq!(kind(map.pin().insert(keys, 7)), Some(ErrorKind::Full));
+        assert_eq!(kind(map.pin().try_insert(keys, 7)), Some(ErrorKind::Full));
+        assert_eq!(kind(map.pin().get_or_insert(keys, 7)), Some(ErrorKind::Full));
+
+        for key in 0..keys {
+            assert_eq!(map.insert(key, key + 1).unwrap().as_deref(), Some(&key));
+            assert_eq!(*map.get_or_insert(key, 0).unwrap(), key + 1);
+            assert_eq!(map.update(&key, |value| value + 1).unwrap().as_deref(), Some(&(key + 2)));
+            assert_eq!(map.pin().compare_exchange(&key, &(key + 2), 0), Ok(&(key + 2)));
+            // One goes, itself comes again; one goes, another one comes.
+            assert_eq!(map.remove(&key).as_deref(), Some(&0));
+            assert!(!map.is_full());
+            assert!(map.insert(key, 1).unwrap().is_none());
+            assert_eq!(map.remove(&key).as_deref(), Some(&1));
+            assert!(map.insert(keys + key, 2).unwrap().is_none());
+            assert_eq!(kind(map.insert(key, 1)), Some(ErrorKind::Full));
+        }
+        assert_eq!(map.drain().count(), N);
+    }
+}
+
+#[test]
+fn a_full_map_refuses_new_keys_only() {
+    at_capacity::<1, 1>();
+    at_capacity::<1, 4>();
+    at_capacity::<2, 1>();
+    at_capacity::<3, 2>();
+    at_capacity::<17, 1>();
+    at_capacity::<64, 4>();
+}
+
+/// 32,767 cells are the most that there may be. (In statics, for the stack of a thread.)
+#[test]
+#[cfg_attr(miri, ignore = "the same with more cells, which takes an interpreter an hour")]
+fn the_largest_maps_work() {
+    type Largest<const N: usize, const SPARE: usize> = FixedMap<u16, u8, N, Lock, SPARE>;
+
+    static MANY_KEYS: Largest<32_766, 1> = FixedMap::with_lock(Lock::new());
+    static MANY_SPARES: Largest<1, 32_766> = FixedMap::with_lock(Lock::new());
+    static BOTH: Largest<20_000, 12_767> = FixedMap::with_lock(Lock::new());
+
+    fn fill<const N: usize, const SPARE: usize>(map: &Largest<N, SPARE>) {
+        for round in 0..2 {
+            for key in 0..N as u16 {
+                assert!(map.insert(key, round).unwrap().is_none());
+            }
+            assert_eq!(kind(map.insert(u16::MAX, 0)), Some(ErrorKind::Full));
+            map.promote();
+            assert_eq!(map.pin().iter().count(), N);
+            assert!((0..N as u16).all(|key| map.remove(&key).is_some()));
+        }
+    }
+    fill(&MANY_KEYS);
+    fill(&MANY_SPARES);
+    fill(&BOTH);
+}
+
+/// A full map, one goes, one comes; now and then something that makes the map promote. Returns the number of promotions.
+fn churn<const N: usize, const SPARE: usize>(steps: usize) -> usize {
+    static CENSUS: Census = Census::new();
+    let map = Box::<FixedMap<u32, Tracked, N, Lock, SPARE>>::default();
+    let mut random = Random::new(N as u64);
+    let mut keys: Vec<u32> = (0..N as u32).collect();
+    for &key in &keys {
+        map.insert(key, CENSUS.track(key)).unwrap();
+    }
+    for step in 0..steps as u32 {
+        let new = N as u32 + step;
+        let place = &mut keys[random.below(N as u64) as usize];
+        assert_eq!(map.remove(place).expect("it is there").id(), *place);
+        *place = new;
+        let inserted = map.insert(new, CENSUS.track(new));
+        assert!(inserted.unwrap_or_else(|error| panic!("step {step} of N = {N}: {:?}", error.kind)).is_none());
+        match random.below(64) {
+            0 => assert_eq!(map.get(&new).expect("it is there").id(), new),
+            1 => assert!(map.insert(new, CENSUS.track(new)).unwrap().is_some()),
+            2 => assert_eq!(kind(map.insert(u32::MAX, CENSUS.track(0))), Some(ErrorKind::Full)),
+            3 if random.below(N as u64) == 0 => map.promote(),
+            4 if random.below(N as u64) == 0 => assert_eq!(map.pin().iter().count(), N),
+            _ => {}
+        }
+    }
+    assert!(keys.iter().all(|key| map.get(key).is_some_and(|value| value.id() == *key)));
+    map.reclaim(); // A table, if one of these promoted.
+    assert_eq!((map.len(), CENSUS.live(), map.garbage().is_empty()), (N, N, true));
+    let promotions = map.promotions();
+    drop(map);
+    CENSUS.assert_all_dropped();
+    promotions
+}
+
+/// One test, since the census is shared.
+#[test]
+fn a_full_map_takes_a_million_keys_one_for_the_other() {
+    // (Without optimisation, a tenth: it takes a minute.)
+    let steps = count(if cfg!(debug_assertions) { 100_000 } else { 1_000_000 }, 300);
+    for promotions in [
+        churn::<2, 4>(steps),
+        churn::<2, 1>(steps),
+        churn::<16, 4>(steps),
+        churn::<64, 4>(steps),
+        churn::<1024, 4>(steps),
+    ] {
+        assert!(promotions > count(100, 0), "{promotions}");
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Insert(u8),
+    GetOrInsert(u8),
+    Update(u8),
+    Remove(u8),
+    Get(u8),
+    Iterate,
+    Promote,
+    Clear,
+}
+
+fn operations() -> impl Strategy<Value = Vec<Op>> {
+    let key = 0..12_u8;
+    let op = prop_oneof![
+        10 => key.clone().prop_map(Op::Insert),
+        3 => key.clone().prop_map(Op::GetOrInsert),
+        3 => key.clone().prop_map(Op::Update),
+        8 => key.clone().prop_map(Op::Remove),
+        6 => key.prop_map(Op::Get),
+        1 => Just(Op::Iterate),
+        1 => Just(Op::Promote),
+        1 => Just(Op::Clear),
+    ];
+    proptest::collection::vec(op, 1..200)
+}
+
+/// With more keys than room, and as few spares as there may be: a model that refuses the key beyond the capacity.
+fn agrees_with_the_model<const N: usize, const SPARE: usize>(operations: &[Op]) {
+    let map = FixedMap::<u8, Box<usize>, N, Lock, SPARE>::default();
+    let mut model = HashMap::new();
+    for (i, &op) in operations.iter().enumerate() {
+        let full = |key| (model.len() == N && !model.contains_key(&key)).then_some(ErrorKind::Full);
+        match op {
+            Op::Insert(key) => match full(key) {
+                None => assert_eq!(
+                    map.insert(key, Box::new(i)).unwrap().as_deref(),
+                    model.insert(key, Box::new(i)).as_ref()
+                ),
+                full => assert_eq!(kind(map.insert(key, Box::new(i))), full),
+            },
+            Op::GetOrInsert(key) => match full(key) {
+                None => {
+                    assert_eq!(*map.get_or_insert(key, Box::new(i)).unwrap(), *model.entry(key).or_insert(Box::new(i)))
+                }
+                full => assert_eq!(kind(map.get_or_insert(key, Box::new(i))), full),
+            },
+            Op::Update(key) => {
+                let new = map.update(&key, |value| Box::new(**value + 1)).unwrap();
+                model.entry(key).and_modify(|value| **value += 1);
+                assert_eq!(new.as_deref(), model.get(&key));
+            }
+            Op::Remove(key) => assert_eq!(map.remove(&key).as_deref(), model.remove(&key).as_ref()),
+            Op::Get(key) => assert_eq!(map.get(&key).as_deref(), model.get(&key)),
+            Op::Iterate => assert_eq!(map.pin().iter().map(|(&k, v)| (k, v.clone())).collect::<HashMap<_, _>>(), model),
+            Op::Promote => map.promote(),
+            Op::Clear => {
+                map.clear();
+                model.clear();
+            }
+        }
+        assert_eq!((map.len(), map.is_full()), (model.len(), model.len() == N));
+    }
+    assert_eq!(map.into_iter().collect::<HashMap<_, _>>(), model);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: count(500, 4) as u32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_sequences_beyond_the_capacity_agree_with_the_model(operations in operations()) {
+        agrees_with_the_model::<1, 1>(&operations);
+        agrees_with_the_model::<4, 1>(&operations);
+        agrees_with_the_model::<7, 3>(&operations);
+    }
+}
+
+#[test]
+fn a_pinned_reader_makes_writes_busy_and_nothing_is_lost() {
+    static CENSUS: Census = Census::new();
+    let map = FixedMap::<u32, Tracked, 4, Lock, 2>::default();
+    (0..4).for_each(|key| drop(map.insert(key, CENSUS.track(key)).unwrap()));
+    map.promote();
+
+    let pin = map.pin();
+    let seen: Vec<&Tracked> = pin.values().collect();
+    assert!(map.insert(0, CENSUS.track(0)).unwrap().is_some());
+    assert!(map.insert(1, CENSUS.track(1)).unwrap().is_some());
+    for _ in 0..3 {
+        let error = map.insert(2, CENSUS.track(20)).unwrap_err();
+        assert_eq!((error.key, error.value.id(), error.kind), (2, 20, ErrorKind::Busy));
+        assert_eq!(kind(map.try_insert(2, CENSUS.track(20))), Some(ErrorKind::Busy));
+        assert_eq!(map.update(&2, |_| unreachable!()).map(drop), Err(ErrorKind::Busy));
+        // A stale value is still found to be one.
+        let error = pin.compare_exchange(&2, &CENSUS.track(9), CENSUS.track(20)).unwrap_err();
+        assert_eq!((error.new.id(), error.found.unwrap().id(), error.kind), (20, 2, None));
+        let error = pin.compare_exchange(&2, &CENSUS.track(2), CENSUS.track(20)).unwrap_err();
+        assert_eq!((error.new.id(), error.found.unwrap().id(), error.kind), (20, 2, Some(ErrorKind::Busy)));
+        // What is known needs no room; and a key beyond the capacity is not only busy.
+        assert_eq!(map.get_or_insert(3, CENSUS.track(30)).unwrap().id(), 3);
+        assert_eq!(kind(map.insert(4, CENSUS.track(4))), Some(ErrorKind::Full));
+    }
+    // There is room for another key now, but not for its value.
+    assert!(map.remove(&3).is_some());
+    assert_eq!(kind(map.insert(4, CENSUS.track(4))), Some(ErrorKind::Busy));
+    assert_eq!(map.garbage().values, 3);
+    assert!(seen.iter().map(|value| value.id()).sum::<u32>() == 6, "what is seen is unchanged");
+
+    drop(seen);
+    drop(pin);
+    assert!(map.insert(4, CENSUS.track(4)).unwrap().is_none());
+    assert!(map.insert(2, CENSUS.track(20)).unwrap().is_some());
+    assert_eq!((map.len(), CENSUS.live(), map.garbage().is_empty()), (4, 4, true));
+    drop(map);
+    CENSUS.assert_all_dropped();
+}
+
+#[test]
+fn new_keys_are_taken_while_a_reader_is_pinned_as_long_as_there_is_room() {
+    let map = FixedMap::<u32, u32, 64, Lock, 4>::default();
+    (0..16).for_each(|key| drop(map.insert(key, key).unwrap()));
+    map.promote();
+    let pin = map.pin();
+    for key in 16..64 {
+        assert!(map.insert(key, key).unwrap().is_none());
+        // These are misses, which would pay for a promotion; but then there would be no table for the next key.
+        assert!((0..64).all(|other| map.get(&other).is_some() == (other <= key)));
+    }
+    assert_eq!(kind(map.insert(64, 64)), Some(ErrorKind::Full));
+    drop(pin);
+    let promotions = map.promotions();
+    (0..200).for_each(|i| assert!(map.get(&(i % 64)).is_some()));
+    assert_eq!(map.promotions(), promotions + 1);
+}
+
+#[test]
+fn a_map_can_be_moved() {
+    let map = FixedMap::<u32, Box<u32>, 8, Lock>::default();
+    (0..6).for_each(|key| drop(map.insert(key, Box::new(key)).unwrap()));
+    map.promote();
+    (6..8).for_each(|key| drop(map.insert(key, Box::new(key)).unwrap()));
+    map.remove(&1);
+    let mut maps = vec![map];
+    maps.reserve(100);
+    let map = Box::new(maps.pop().unwrap());
+    assert_eq!(map.pin().iter().map(|(_, value)| **value).sum::<u32>(), 27);
+    map.remove(&7);
+    assert!(map.insert(9, Box::new(9)).unwrap().is_none());
+    assert_eq!(map.into_iter().count(), 7);
+}
+
+#[test]
+fn nothing_is_ever_allocated() {
+    let start = usage();
+    let map = FixedMap::<u32, u32, 32, Lock>::default();
+    let ok = failing_always(|| {
+        (0..1_000_u32).all(|i| {
+            let removed = map.remove(&i.wrapping_sub(32)).is_some() == (i >= 32);
+            let inserted = map.insert(i, i).is_ok_and(|old| old.is_none());
+            removed && inserted && map.update(&i, |value| value + 1).is_ok_and(|new| new.is_some())
+        })
+    });
+    map.promote();
+    map.clear();
+    drop(map);
+    assert!(ok);
+    assert_eq!(usage(), start);
+}

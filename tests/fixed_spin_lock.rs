@@ -1,0 +1,11 @@
+//! The suite, for `FixedMap` with `SpinLock`.
+#![cfg(all(feature = "heapless", not(loom)))]
+
+mod fixed;
+mod suite;
+
+/// Whether the map finds memory as long as the allocator has some.
+pub const GROWS: bool = false;
+/// The map that the suite tests here.
+pub type Lock = twinmap::SpinLock;
+pub type Map<K, V, S = twinmap::FxBuildHasher> = fixed::Map<K, V, Lock, S>;

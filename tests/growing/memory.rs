@@ -1,0 +1,92 @@
+//! What is allocated, and given back.
+
+use twinmap::Garbage;
+
+use crate::Map;
+use crate::suite::alloc::usage;
+use crate::suite::memory::any_operation;
+use crate::suite::tracked::{Census, Tracked};
+use crate::suite::{Random, count};
+
+/// Nodes and entries that a map keeps for the next insertion.
+const SPARES: isize = 6;
+
+#[test]
+fn allocations_are_what_live_entries_need_and_drops_are_exact() {
+    static CENSUS: Census = Census::new();
+    let start = usage();
+    let (mut most, map, mut random) = (0, Map::default(), Random::new(3));
+    for i in 0..count(40_000, 600) {
+        any_operation(&map, &CENSUS, &mut random);
+        if i % 40 == 0 {
+            map.promote(); // Gives up removed keys, which stay until then.
+            map.reclaim();
+            assert!(map.garbage().is_empty());
+            assert_eq!(CENSUS.live(), 2 * map.len());
+            // For each key an entry, a node, and the boxes in key and value; and one table, which is two allocations.
+            let other = usage().live_since(start) - 4 * map.len() as isize;
+            assert!((0..=2 + SPARES).contains(&other), "{other}");
+            most = most.max(map.len());
+        }
+    }
+    assert!(most > 20, "the map was never full");
+    drop(map);
+    CENSUS.assert_all_dropped();
+    let end = usage();
+    assert_eq!((end.live_since(start), end.bytes), (0, start.bytes));
+}
+
+#[test]
+fn overwriting_allocates_nothing_when_nobody_is_pinned() {
+    static CENSUS: Census = Census::new();
+    let map = Map::<u32, u64>::default();
+    map.insert(1, 0);
+    for promoted in [false, true] {
+        (0..10).for_each(|i| drop(map.insert(1, i)));
+        let before = usage();
+        for i in 0..count(1_000_000, 500) as u64 {
+            map.insert(1, i);
+        }
+        assert_eq!(usage(), before, "promoted: {promoted}");
+        assert!(map.garbage().is_empty());
+        map.promote();
+    }
+
+    // And what was overwritten is dropped at once.
+    let map = Map::<u32, Tracked>::default();
+    for i in 0..100 {
+        map.insert(1, CENSUS.track(i));
+        assert_eq!(CENSUS.live(), 1);
+    }
+    drop(map);
+    CENSUS.assert_all_dropped();
+}
+
+#[test]
+fn removing_most_of_a_large_map_gives_its_memory_back() {
+    let keys = count(100_000, 1_000);
+    let start = usage().bytes;
+    let map = Map::<usize, [usize; 2]>::default();
+    (0..keys).for_each(|key| drop(map.insert(key, [key; 2])));
+    map.promote();
+    map.reclaim();
+    let full = usage().bytes - start;
+
+    (0..keys).filter(|key| key % 100 != 0).for_each(|key| assert!(map.remove(&key).is_some()));
+    assert_eq!((map.len(), map.garbage()), (keys / 100, Garbage::default()));
+    let left = usage().bytes - start;
+    // It lags behind: each removal copies a few buckets of the larger table only.
+    assert!(left * 5 < full, "{left} of {full} bytes left for 1 % of the keys");
+
+    map.promote();
+    map.reclaim();
+    let left = usage().bytes - start;
+    assert!(left * 50 < full, "{left} of {full} bytes left for 1 % of the keys, after `promote`");
+    assert!((0..keys).all(|key| map.contains_key(&key) == (key % 100 == 0)));
+
+    (0..keys).for_each(|key| drop(map.remove(&key)));
+    map.promote();
+    map.reclaim();
+    let left = usage().bytes - start;
+    assert!(left < 1_000, "{left} bytes left for nothing");
+}

@@ -1,0 +1,4 @@
+//! Tests of what only the growing map does: allocate.
+
+mod alloc_failure;
+mod memory;
