@@ -3,7 +3,7 @@
 //! # The life of a `dirty`
 //!
 //! 1. *Seal*: the first new key after a promotion allocates an empty table and sets `amended` in the word `read`.
-//! 2. *Copy*: each operation that holds the lock moves the cursor over the next [`COPY_STEP`] buckets of `read`: live
+//! 2. *Copy*: each operation that holds the lock moves the cursor over the next [`copy_step`] buckets of `read`: live
 //!    entries go into `dirty` by the hash they keep, DELETED ones become EXPUNGED and are noted in a list. (Go copies the
 //!    whole map at once.) Calls that need the copy to be complete take the lock again and again for one step each.
 //! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries (where memory is limited, also nobody
@@ -16,7 +16,7 @@
 //! Let B be the buckets of `read`, and U the count of keys read after `amended` was set. Afterwards an entry of `read` that was not
 //! copied becomes live only by a store that was on its way; U counts it (invariants 5 and 6 of the module
 //! [`map`](crate::map)). So at most min(U, entries of `read`) entries are copied. Every operation that adds a key adds one and
-//! moves the cursor by `COPY_STEP`: until the cursor is at the end, at most ⌈B / `COPY_STEP`⌉ were added. The capacity chosen in
+//! moves the cursor by `copy_step`: until the cursor is at the end, at most ⌈B / `copy_step`⌉ were added. The capacity chosen in
 //! [`seal`](Core::seal) is the sum, and one more. Hence a full table is always one that can be promoted, and neither growth nor
 //! tombstones ever rehash one under the lock. (Where the number of keys has a limit, a table takes all entries that there is memory
 //! for, and is never full.) The size follows what is live: the next table is larger when
@@ -32,9 +32,15 @@ use crate::readers::Pin;
 use crate::storage::{Index, Pool, Reserved, Storage, Table};
 use crate::sync::{Ordering, fence};
 
-/// Buckets of `read` that one operation under the lock copies. The models' tables have four: there, a copy takes several
-/// operations too.
-const COPY_STEP: usize = if cfg!(loom) { 1 } else { 8 };
+/// Buckets of `read` that one operation under the lock copies. The models' tables have four, or twelve where memory is limited:
+/// there, a copy takes several operations too.
+const fn copy_step(limit: Option<usize>) -> usize {
+    match limit {
+        _ if cfg!(not(loom)) => 8,
+        None => 1,
+        Some(_) => 4,
+    }
+}
 
 /// What the lock protects.
 pub(crate) struct Dirty<K, V, I> {
@@ -119,7 +125,8 @@ where
 }
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
-    /// The part of an insertion that needs the lock: `node` becomes the value of the key, if the key is absent.
+    /// The part of an insertion that needs the lock: `node`, if there is memory for one, becomes the value of the key, if
+    /// the key is absent.
     ///
     /// Takes `key` and `memory` exactly when it returns [`InsertOutcome::New`] for a key without an entry.
     pub(crate) fn insert_locked<'p>(
@@ -129,7 +136,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         hash: usize,
         key: &mut Option<K>,
         memory: &mut Option<Reserved<'_, Entry<K, V>, St>>,
-        node: *mut Node<V>,
+        node: Option<*mut Node<V>>,
     ) -> InsertOutcome<'p, K, V>
     where
         K: Eq,
@@ -162,36 +169,37 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         if !self.count.claim() {
             return InsertOutcome::Rejected(self.full_or_busy());
         }
-        if memory.is_none() || !self.make_room(dirty, read) {
-            self.count.unclaim();
-            return InsertOutcome::Rejected(Self::NO_MEMORY);
+        if memory.is_some() && node.is_some() && self.make_room(dirty, read) {
+            if let (Some(table), Some(memory), Some(node), Some(key)) =
+                (dirty.table_mut(&self.storage), memory.take(), node, key.take())
+            {
+                let entry = memory.fill(Entry::new(hash, key, node)).publish();
+                self.add(table, hash, entry);
+                return InsertOutcome::New;
+            }
         }
-        if let (Some(table), Some(memory), Some(key)) = (dirty.table_mut(&self.storage), memory.take(), key.take()) {
-            let entry = memory.fill(Entry::new(hash, key, node)).publish();
-            self.add(table, hash, entry);
-        }
-        InsertOutcome::New
+        self.count.unclaim();
+        InsertOutcome::Rejected(Self::NO_MEMORY)
     }
 
     /// DELETED → live, for an entry that stays in the tables it is in.
-    fn revive_locked<'p>(&'p self, entry: &'p Entry<K, V>, node: *mut Node<V>) -> InsertOutcome<'p, K, V> {
+    fn revive_locked<'p>(&'p self, entry: &'p Entry<K, V>, node: Option<*mut Node<V>>) -> InsertOutcome<'p, K, V> {
         if let State::Live(_) = entry.state() {
             return InsertOutcome::Found(entry);
         }
         if !self.count.claim() {
             return InsertOutcome::Rejected(self.full_or_busy());
         }
-        match entry.revive(node) {
-            Ok(()) => InsertOutcome::New,
-            Err(_) => {
-                self.count.unclaim();
-                InsertOutcome::Found(entry)
-            }
+        let revived = node.map(|node| entry.revive(node));
+        if let Some(Ok(())) = revived {
+            return InsertOutcome::New;
         }
+        self.count.unclaim();
+        if revived.is_some() { InsertOutcome::Found(entry) } else { InsertOutcome::Rejected(Self::NO_MEMORY) }
     }
 
     /// Why there is no room for a key that has just been found to be absent, under the lock.
-    pub(crate) fn full_or_busy(&self) -> ErrorKind {
+    fn full_or_busy(&self) -> ErrorKind {
         if self.count.is_full() { ErrorKind::Full } else { Self::NO_MEMORY }
     }
 
@@ -246,7 +254,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         fence(Ordering::SeqCst);
         let live = self.count.get();
         let (entries, buckets) = read.map_or((0, 0), |read| (read.index().len(), read.index().buckets()));
-        let capacity = entries.min(live) + buckets.div_ceil(COPY_STEP) + 1;
+        let capacity = entries.min(live) + buckets.div_ceil(copy_step(St::LIMIT)) + 1;
         dirty.table = if !dirty.first.is_null() {
             core::mem::replace(&mut dirty.first, ptr::null_mut())
         } else if let Some(table) = self.storage.table(capacity) {
@@ -287,7 +295,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let read = unsafe { self.table(self.read.load(Ordering::SeqCst)) };
         let buckets = read.map_or(0, |read| read.index().buckets());
         if let Some(read) = read {
-            let end = buckets.min(dirty.cursor + COPY_STEP);
+            let end = buckets.min(dirty.cursor + copy_step(St::LIMIT));
             for i in dirty.cursor..end {
                 if let Some(handle) = read.index().bucket(i) {
                     self.copy(dirty, handle);
@@ -297,8 +305,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         let due = || {
             let enough = dirty.table(&self.storage).is_some_and(|table| dirty.misses >= table.index().len().max(1));
-            // Without a table to spare, new keys have to wait for whoever is pinned on the old one: better slow than refused.
-            enough && (St::LIMIT.is_none() || self.readers.is_alone())
+            // The tables are few. Who is pinned on the old one would keep it from new keys: better slow than refused.
+            enough && (St::LIMIT.is_none() || self.readers.pins() <= 1)
         };
         if dirty.cursor == buckets && (dirty.asked || due()) {
             self.promote_locked(dirty);

@@ -121,7 +121,8 @@ impl<K, V> Entry<K, V> {
         State::of(self.slot.swap(expunged(), SeqCst))
     }
 
-    #[inline(always)]
+    // Not inlined: eight callers, and a compare-and-swap is long on most cores.
+    #[inline(never)]
     fn exchange(&self, from: *mut Node<V>, to: *mut Node<V>) -> Result<(), State<V>> {
         match self.slot.compare_exchange(from, to, SeqCst, SeqCst) {
             Ok(_) => Ok(()),

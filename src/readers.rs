@@ -97,11 +97,11 @@ impl Readers {
         Pin { pins }
     }
 
-    /// Whether nobody but the caller seems to be pinned. A guess: it may be outdated when it is returned.
-    pub(crate) fn is_alone(&self) -> bool {
+    /// How many pins there are; a guess, which may be outdated when it is returned.
+    pub(crate) fn pins(&self) -> usize {
         let pins = self.stripes.iter().flat_map(|stripe| &stripe.pins);
         // Relaxed: a guess.
-        pins.fold(0_usize, |sum, pins| sum.saturating_add(pins.load(Ordering::Relaxed))) <= 1
+        pins.fold(0, |sum: usize, pins| sum.saturating_add(pins.load(Ordering::Relaxed)))
     }
 
     /// Starts a grace period for what was unlinked before this call.

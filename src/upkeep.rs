@@ -101,8 +101,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         match (attempt, St::LIMIT) {
             // What was unlinked before, and could not be freed because the operation itself was pinned.
             (0, _) => Ok(true),
-            // The entries of removed keys go by a promotion; if the tables had them both, by the second one.
-            (1 | 2, Some(_)) => self.renew::<A>(&self.pin()),
+            // The entries of removed keys go by a promotion; if the tables had them both, by the second one. Not while
+            // somebody is pinned, who would keep them: this may be a handler that comes again and again, and keeps the
+            // one who is pinned waiting.
+            (1 | 2, Some(_)) if self.readers.pins() == 0 => self.renew::<A>(&self.pin()),
             _ => Ok(false),
         }
     }

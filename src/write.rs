@@ -25,6 +25,11 @@ enum Edit<R> {
     Expunged,
 }
 
+/// The value of a node that was not used, or that there was no memory for.
+fn value_of<V, P: Pool<Node<V>>>(node: Result<Owned<'_, Node<V>, P>, V>) -> V {
+    node.map_or_else(|value| value, |node| node.take().value)
+}
+
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Inserts a key, or does to its value what `on_live` says.
     pub(crate) fn insert<'p, A: Acquire>(
@@ -39,62 +44,49 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         K: Eq,
     {
         let mut node = match self.node(value) {
-            Ok(node) => node,
-            Err(value) => {
-                let kind = self.shortage::<A>(pin, hash, |other| key == *other);
-                return Err(InsertError { key, value, kind });
-            }
+            Err(value) if St::LIMIT.is_none() => return Err(InsertError { key, value, kind: Self::NO_MEMORY }),
+            // With a limit, it may be that the map is full besides.
+            node => node,
         };
         let read = self.snapshot(pin);
         if let Some(handle) = read.table.and_then(|table| self.probe(table, hash, |other| key == *other)) {
             // SAFETY: from `read`, under the pin.
             let entry = unsafe { self.entry(handle) };
-            node = match self.settle(entry, node, on_live) {
-                Ok(done) => return Ok(done),
-                Err(node) => node,
+            node = match node.map(|node| self.settle(entry, node, on_live)) {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(node)) if self.revive_unlocked(read, entry, node.handle()) => {
+                    return Ok(Inserted::New(self.published(node)));
+                }
+                Ok(Err(node)) => Ok(node),
+                Err(value) => Err(value),
             };
-            if self.revive_unlocked(read, entry, node.handle()) {
-                return Ok(Inserted::New(self.published(node)));
-            }
         }
         // Before the lock is taken, for the allocator may take its time. Without memory a key that has an entry can
         // still get its value.
         let mut memory = self.memory::<Entry<K, V>>();
         let mut key = Some(key);
         loop {
-            let outcome =
-                self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, hash, &mut key, &mut memory, node.handle()));
-            let kind = match outcome {
-                Ok(InsertOutcome::New) => return Ok(Inserted::New(self.published(node))),
-                Ok(InsertOutcome::Found(entry)) => match self.settle(entry, node, on_live) {
+            let new = node.as_ref().ok().map(Owned::handle);
+            let outcome = self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, hash, &mut key, &mut memory, new));
+            let (kind, unused) = match (outcome, node) {
+                (Ok(InsertOutcome::New), Ok(node)) => return Ok(Inserted::New(self.published(node))),
+                (Ok(InsertOutcome::Found(entry)), Ok(unused)) => match self.settle(entry, unused, on_live) {
                     Ok(done) => return Ok(done),
                     Err(unused) => {
-                        node = unused;
+                        node = Ok(unused);
                         continue;
                     }
                 },
-                Ok(InsertOutcome::Rejected(kind)) => kind,
-                Err(error) => error.into(),
+                (Ok(InsertOutcome::Rejected(kind)), unused) => (kind, unused),
+                (Ok(_), unused) => (Self::NO_MEMORY, unused),
+                (Err(error), unused) => (error.into(), unused),
             };
+            node = unused;
             // The key is there: only `New` takes it.
             if let Some(key) = key.take() {
-                return Err(InsertError { key, value: node.take().value, kind });
+                return Err(InsertError { key, value: value_of(node), kind });
             }
         }
-    }
-
-    /// Why a key was not inserted for which there is no memory for a value: the map may be full besides.
-    #[cold]
-    fn shortage<A: Acquire>(&self, pin: &Pin<'_>, hash: usize, mut eq: impl FnMut(&K) -> bool) -> ErrorKind {
-        if St::LIMIT.is_none() {
-            return Self::NO_MEMORY;
-        }
-        let kind = self.locked::<A, _>(|dirty| {
-            let tables = [self.snapshot(pin).table, dirty.table(&self.storage)];
-            let is_live = |table| matches!(self.find_in(pin, table, hash, &mut eq), Some(Found { node: Some(_), .. }));
-            if tables.into_iter().any(is_live) { Self::NO_MEMORY } else { self.full_or_busy() }
-        });
-        kind.unwrap_or_else(Into::into)
     }
 
     /// Removes a key, and returns the value that it had.
@@ -223,14 +215,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 Err(_) => Ok(Err((found, Some(Self::NO_MEMORY)))),
             }
         });
-        let new = |node: Result<Owned<'_, Node<V>, St>, V>| node.map_or_else(|value| value, |node| node.take().value);
         match Never::unwrap(exchanged) {
             Some(Ok(old)) => {
                 node.ok().map(Owned::publish);
                 Ok(old)
             }
-            Some(Err((found, kind))) => Err(CompareExchangeError { new: new(node), found: Some(found), kind }),
-            None => Err(CompareExchangeError { new: new(node), found: None, kind: None }),
+            Some(Err((found, kind))) => Err(CompareExchangeError { new: value_of(node), found: Some(found), kind }),
+            None => Err(CompareExchangeError { new: value_of(node), found: None, kind: None }),
         }
     }
 

@@ -1,13 +1,13 @@
 //! Storage inside the map itself: no allocator, and nothing that points into it, so that a map may be moved.
 //!
-//! There are `N + SPARE` cells for nodes, as many for entries, and two tables. A handle is the number of a cell, times four.
+//! There are `N + SPARE` cells for nodes, as many for entries, and three tables. A handle is the number of a cell, times four.
 //!
 //! # Why the index is not one of heapless' maps
 //!
 //! `heapless::IndexMap` owns its keys, asks them for their hash at each insertion, and needs a power of two. Two of them
 //! would need `K: Clone`, would run `Hash` and `Clone` under the lock, where none of the user's code runs but `Eq`, and a slot
-//! takes 12 bytes for a 32-bit key and the number of an entry. For 64 keys and 4 spares that is 128 slots and 3,080
-//! bytes for the two; [these](index) take 552. They hold numbers of entries only, and so need nothing of the keys.
+//! takes 12 bytes for a 32-bit key and the number of an entry. For 64 keys and 4 spares that is 128 slots and 1,540
+//! bytes for each; an [`InlineIndex`] takes 208. It holds numbers of entries only, and so needs nothing of the keys.
 
 #[cfg(loom)]
 use core::array;
@@ -28,7 +28,9 @@ use index::InlineIndex;
 pub struct Inline<K, V, const N: usize, const SPARE: usize> {
     nodes: Cells<Node<V>, N, SPARE>,
     entries: Cells<Entry<K, V>, N, SPARE>,
-    tables: Cells<Table<InlineIndex<N, SPARE>>, 1, 1>,
+    /// One that is read, one that new keys go into, and one that somebody who is pinned still reads. (Whoever iterates
+    /// promotes, under its own pin: with two, there would be none for new keys until the iteration ends.)
+    tables: Cells<Table<InlineIndex<N, SPARE>>, 2, 1>,
 }
 
 /// `N + SPARE` in a row, which a single array cannot say yet.
@@ -78,11 +80,6 @@ impl<T, const N: usize, const SPARE: usize> Row<T, N, SPARE> {
         // SAFETY: two arrays of the same type follow each other without padding, and the reference covers both.
         unsafe { slice::from_raw_parts(ptr::from_ref(self).cast(), Self::LEN) }
     }
-
-    fn as_mut_slice(&mut self) -> &mut [T] {
-        // SAFETY: as in `as_slice`.
-        unsafe { slice::from_raw_parts_mut(ptr::from_mut(self).cast(), Self::LEN) }
-    }
 }
 
 impl<T> Cell<T> {
@@ -106,6 +103,8 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
         Self { hint: AtomicUsize::new(0), cells }
     }
 
+    /// `None` when all cells are in use; or when another context, during the call, released one that was looked at already and
+    /// took one that was not. (Operations that find no memory try again.)
     fn reserve(&self) -> Option<*mut T> {
         let cells = self.cells.as_slice();
         // Relaxed: a hint.
@@ -227,5 +226,86 @@ unsafe impl<K, V, const N: usize, const SPARE: usize> Storage<K, V> for Inline<K
         let memory = Reserved::new(self)?;
         // SAFETY: it is initialised, in its place: it may be larger than the stack of a small system.
         Some(unsafe { memory.fill_with(|table| Table::init(table, |index| InlineIndex::init(index))) })
+    }
+}
+
+/// Models of the pool, for loom. The cells that are in use are told apart by a cell that loom watches.
+#[cfg(all(test, loom))]
+mod models {
+    extern crate std;
+
+    use std::sync::Arc;
+
+    use loom::thread;
+
+    use super::*;
+    use crate::sync::ExclusiveCell;
+
+    struct Pool {
+        cells: Cells<u32, 1, 1>,
+        owners: [ExclusiveCell<()>; 2],
+    }
+
+    impl Pool {
+        fn new() -> Arc<Self> {
+            Arc::new(Self { cells: Cells::new(), owners: array::from_fn(|_| ExclusiveCell::new(())) })
+        }
+
+        /// Reserves a cell, which nobody else may have, uses it, and releases it.
+        fn use_one(&self) -> bool {
+            let Some(handle) = self.cells.reserve() else { return false };
+            self.owners[number(handle) - 1].with_mut(|_| ());
+            // SAFETY: reserved, and used no more.
+            unsafe { self.cells.release(handle) };
+            true
+        }
+    }
+
+    fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = builder.preemption_bound.max(Some(preemptions));
+        builder.check(model);
+    }
+
+    /// With a cell for each, both find one, sooner or later.
+    #[test]
+    fn two_threads_and_two_cells() {
+        fn use_two(pool: &Pool) {
+            for _ in 0..2 {
+                while !pool.use_one() {
+                    thread::yield_now();
+                }
+            }
+        }
+
+        explore(4, || {
+            let pool = Pool::new();
+            let other = Arc::clone(&pool);
+            let thread = thread::spawn(move || use_two(&other));
+            use_two(&pool);
+            thread.join().unwrap();
+        });
+    }
+
+    /// With one cell between two, it is never with both, and it is there in the end.
+    #[test]
+    fn two_threads_and_one_cell() {
+        explore(4, || {
+            let pool = Pool::new();
+            let taken = pool.cells.reserve().expect("two are free");
+            let other = Arc::clone(&pool);
+            let thread = thread::spawn(move || {
+                other.use_one();
+                other.use_one();
+            });
+            pool.use_one();
+            thread.join().unwrap();
+            assert!(pool.use_one(), "a cell was lost");
+            // SAFETY: reserved above.
+            unsafe { pool.cells.release(taken) };
+            let [first, second] = [pool.cells.reserve(), pool.cells.reserve()];
+            assert!(first.is_some() && second.is_some() && first != second);
+            assert!(pool.cells.reserve().is_none());
+        });
     }
 }

@@ -1,8 +1,11 @@
 //! A hash table of the numbers of entries: open addressing, linear probing, deletion by shifting back (Knuth, "The Art of
 //! Computer Programming", volume 3, section 6.4, algorithms L and R).
 //!
-//! It has two slots for each entry that there is memory for, so it's never more than half full: a probe ends at an empty
+//! It has three slots for two entries that there is memory for, so at most two thirds are in use: a probe ends at an empty
 //! slot after few steps, and an insertion always finds one.
+
+use core::ptr;
+use core::slice;
 
 use super::{Row, handle, number};
 use crate::storage::Index;
@@ -11,8 +14,27 @@ use crate::storage::Index;
 ///
 /// At most 32,767 entries, so that a fraction of 15 bits of a hash, times the number of slots, stays within 32 bits.
 pub struct InlineIndex<const N: usize, const SPARE: usize> {
-    slots: Row<[u16; 2], N, SPARE>,
+    slots: Slots<N, SPARE>,
     len: usize,
+}
+
+/// Three bytes for an entry, used as 16-bit numbers.
+#[repr(C, align(2))]
+struct Slots<const N: usize, const SPARE: usize>(Row<[u8; 3], N, SPARE>);
+
+impl<const N: usize, const SPARE: usize> Slots<N, SPARE> {
+    const LEN: usize = 3 * (N + SPARE) / 2;
+
+    #[inline(always)]
+    fn as_slice(&self) -> &[u16] {
+        // SAFETY: so many fit into the bytes, which are aligned, and any bytes are numbers.
+        unsafe { slice::from_raw_parts(ptr::from_ref(self).cast(), Self::LEN) }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [u16] {
+        // SAFETY: as in `as_slice`.
+        unsafe { slice::from_raw_parts_mut(ptr::from_mut(self).cast(), Self::LEN) }
+    }
 }
 
 impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
@@ -32,16 +54,16 @@ impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
     /// What is in a slot; a slot that does not exist is empty.
     #[inline(always)]
     fn at(&self, slot: usize) -> usize {
-        self.slots.as_slice().as_flattened().get(slot).map_or(0, |&number| number.into())
+        self.slots.as_slice().get(slot).map_or(0, |&number| number.into())
     }
 
     fn put(&mut self, slot: usize, number: usize) {
-        if let Some(place) = self.slots.as_mut_slice().as_flattened_mut().get_mut(slot) {
+        if let Some(place) = self.slots.as_mut_slice().get_mut(slot) {
             *place = number as u16; // Numbers end with 32,767.
         }
     }
 
-    const SLOTS: usize = 2 * (N + SPARE);
+    const SLOTS: usize = Slots::<N, SPARE>::LEN;
 
     /// The slot where the search for a hash begins: its lowest 15 bits as a fraction (Lemire, "Fast Random Integer
     /// Generation in an Interval", 2019), for a division is slow, and there is no power of two.

@@ -3,14 +3,12 @@
 //! Guards, in `src/dirty.rs`, that `seal` sets `amended` before the key is in `dirty`; in `src/map.rs`, that table and flag are
 //! loaded as one word; and that every access to both is sequentially consistent: a store that has returned is not
 //! overtaken by the same thread's next lookup of another key.
-#![cfg(loom)]
-
-mod loom_support;
 
 use std::sync::Arc;
 
 use loom::thread;
-use loom_support::{Model, explore};
+
+use super::{Model, explore};
 
 /// Once the insertion has returned, a miss is an error; before, the key may be there or not, but never be gone again.
 #[test]

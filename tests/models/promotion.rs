@@ -5,14 +5,12 @@
 //!
 //! Guards, in `src/dirty.rs`, that `dirty` leads to the same entries as `read` when it is promoted (`advance` before
 //! `promote_locked`), and that what a promotion frees is exactly the old table and the entries that the copy expunged.
-#![cfg(loom)]
-
-mod loom_support;
 
 use std::sync::Arc;
 
 use loom::thread;
-use loom_support::{Model, explore};
+
+use super::{Model, explore};
 
 /// Keys 1 and 2 in `read`; key 3 in `dirty` only.
 fn amended() -> Arc<Model> {

@@ -3,14 +3,12 @@
 //! Guards, in `src/readers.rs`: the fence in `pin` and the fence in `poll` (without either, a reader's increment and its loads
 //! can pass the writer's unlinking and its look at the counter: the reader then uses what was freed); that `poll` looks at
 //! both phases; and `Release` in the unpin with `Acquire` in `poll`.
-#![cfg(loom)]
-
-mod loom_support;
 
 use std::sync::Arc;
 
 use loom::thread;
-use loom_support::{Model, explore};
+
+use super::{Model, explore};
 
 #[test]
 fn reader_against_overwriting() {

@@ -3,14 +3,12 @@
 //! Guards, in `src/write.rs`, that the walk over the detached tables marks each entry with a swap whose result is looked at
 //! (`kill`): whatever a store put there until then is retired once and counted once; and that a store that comes later starts
 //! again, in the new tables.
-#![cfg(loom)]
-
-mod loom_support;
 
 use std::sync::Arc;
 
 use loom::thread;
-use loom_support::{Model, explore};
+
+use super::{Model, explore};
 
 #[test]
 fn clear_against_overwriting() {

@@ -5,14 +5,12 @@
 //!
 //! Guards, in `src/garbage.rs`, that a node goes back to the pool after a grace period only, and, in `src/write.rs`, that whoever
 //! compares is pinned since before it loaded the node.
-#![cfg(loom)]
-
-mod loom_support;
 
 use std::sync::Arc;
 
 use loom::thread;
-use loom_support::{Model, explore};
+
+use super::{Model, explore};
 
 #[test]
 fn updates_are_not_lost() {
@@ -24,10 +22,10 @@ fn updates_are_not_lost() {
         let other = Arc::clone(&model);
         let updating = thread::spawn(move || {
             for _ in 0..2 {
-                other.map.update(&1, |value| other.value(value.number + 1)).unwrap();
+                other.increment(1);
             }
         });
-        model.map.update(&1, |value| model.value(value.number + 1)).unwrap();
+        model.increment(1);
         updating.join().unwrap();
         assert_eq!(model.get(1), Some(3));
         model.check();

@@ -1,19 +1,35 @@
-//! What the loom models share: a lock that loom can schedule, values that count themselves, and the bounds.
+//! Models of the races, for loom, written once: each map has a file beside this directory that says which `Map` is meant,
+//! and includes them.
+//!
+//! Here is what they share: a lock that loom can schedule, values that count themselves, and the bounds.
 //!
 //! Reads that race with freeing are found by the library itself: under loom each object that is freed after a grace
 //! period has a cell that readers read and the freeing writes (`Lifetime` in `src/sync.rs`).
 
-#![allow(dead_code)] // Each model uses a part of this.
+mod amended;
+mod clear;
+mod grace;
+mod promotion;
+mod reuse;
+mod store_expunge;
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use loom::sync::Mutex;
-use twinmap::{ScopedRawMutex, SyncMap};
+use twinmap::ScopedRawMutex;
+
+use crate::{Map, insert, update};
 
 /// loom's mutex as a map's lock.
 pub struct LoomLock(Mutex<()>);
+
+impl LoomLock {
+    pub fn new() -> Self {
+        Self(Mutex::new(()))
+    }
+}
 
 // SAFETY: a mutex, released by its guard.
 unsafe impl ScopedRawMutex for LoomLock {
@@ -50,6 +66,8 @@ impl Hasher for Identity {
     }
 }
 
+pub type Hashing = BuildHasherDefault<Identity>;
+
 /// A value that is counted while it exists.
 pub struct Value {
     pub number: u32,
@@ -62,8 +80,6 @@ impl Drop for Value {
     }
 }
 
-pub type Map = SyncMap<u32, Value, LoomLock, BuildHasherDefault<Identity>>;
-
 /// A map for one execution of a model, and the count of its values.
 pub struct Model {
     pub map: Map,
@@ -72,7 +88,7 @@ pub struct Model {
 
 impl Model {
     pub fn new() -> Self {
-        let map = SyncMap::with_lock_and_hasher(LoomLock(Mutex::new(())), BuildHasherDefault::default());
+        let map = Map::with_lock_and_hasher(LoomLock::new(), Hashing::default());
         Self { map, alive: Arc::new(AtomicIsize::new(0)) }
     }
 
@@ -92,7 +108,12 @@ impl Model {
     }
 
     pub fn insert(&self, key: u32, number: u32) -> Option<u32> {
-        self.map.insert(key, self.value(number)).map(|old| old.number)
+        insert(&self.map, key, self.value(number))
+    }
+
+    /// Replaces the value of a key that is there by the next one.
+    pub fn increment(&self, key: u32) {
+        update(&self.map, key, |value| self.value(value.number + 1));
     }
 
     pub fn remove(&self, key: u32) -> Option<u32> {
@@ -123,14 +144,14 @@ impl Drop for Model {
     }
 }
 
-/// Explores a model with at most `preemptions` switches away from a thread that could go on, or as many as
-/// `LOOM_MAX_PREEMPTIONS` says if that is more.
+/// Explores a model with at most `preemptions` switches away from a thread that could go on (fewer if the map has too many
+/// steps), or as many as `LOOM_MAX_PREEMPTIONS` says if that is more.
 ///
 /// A thread that blocks is not counted. Most faults in lock-free algorithms need one or two preemptions (Musuvathi and
 /// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    let preemptions = preemptions.max(builder.preemption_bound.unwrap_or(0));
+    let preemptions = builder.preemption_bound.unwrap_or(0).max(crate::preemptions(preemptions));
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 100_000;
     let executions = Arc::new(AtomicIsize::new(0));

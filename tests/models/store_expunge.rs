@@ -6,14 +6,12 @@
 //! Guards, in `src/entry.rs`, that both transitions are compare-and-swaps from DELETED (`revive`, `expunge`): with a plain
 //! swap in either, the store is lost in an entry that no table leads to; and, in `src/write.rs`, that who fails
 //! starts again under the lock.
-#![cfg(loom)]
-
-mod loom_support;
 
 use std::sync::Arc;
 
 use loom::thread;
-use loom_support::{Model, explore};
+
+use super::{Model, explore};
 
 #[test]
 fn store_against_expunge() {
