@@ -1,26 +1,21 @@
-//! The board: registers, interrupt priorities, SysTick, and a heap that knows its high-water mark.
+//! The board: registers, interrupt priorities, SysTick. In a module for each: its UART, and which map the maps are.
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+#[cfg_attr(board = "lm3s6965evb", path = "board/lm3s6965evb.rs")]
+#[cfg_attr(board = "microbit", path = "board/microbit.rs")]
+mod chosen;
+
+pub use chosen::{Map, ROOM, account, acknowledge_uart, init_memory, receive, start_uart};
 
 use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::NVIC;
 use cortex_m::peripheral::scb::SystemHandler;
 use cortex_m::peripheral::syst::SystClkSource;
-use embedded_alloc::TlsfHeap;
-
-use crate::uart;
-
-/// Of the 64 KiB of RAM; most of the others are the stack's.
-pub const HEAP_SIZE: usize = 40 * 1024;
-
-/// Two milliseconds at 12.5 MHz.
-const TICK: u32 = 25_000;
 
 /// A number of an external interrupt.
 #[derive(Clone, Copy)]
-pub struct Irq(pub u16);
+struct Irq(u16);
 
-// SAFETY: the numbers in use are the LM3S6965's, and constant.
+// SAFETY: the numbers in use are the board's, and constant.
 unsafe impl InterruptNumber for Irq {
     fn number(self) -> u16 {
         self.0
@@ -28,16 +23,16 @@ unsafe impl InterruptNumber for Irq {
 }
 
 /// A device's register, by its address.
-pub struct Register(pub usize);
+struct Register(usize);
 
 impl Register {
-    pub fn read(&self) -> u32 {
+    fn read(&self) -> u32 {
         // SAFETY: every `Register` of this program is one of UART0's, which is on and nobody else's.
         unsafe { (self.0 as *const u32).read_volatile() }
     }
 
-    pub fn write(&self, value: u32) {
-        // SAFETY: as in `read`; none of the UART's registers makes it access memory.
+    fn write(&self, value: u32) {
+        // SAFETY: as in `read`; none of the UART's registers that are written makes it access memory.
         unsafe { (self.0 as *mut u32).write_volatile(value) }
     }
 }
@@ -47,63 +42,29 @@ pub fn start_ticks(mut peripherals: cortex_m::Peripherals) {
     // SAFETY: critical sections of this program mask by PRIMASK, so priorities can't break one.
     unsafe {
         peripherals.SCB.set_priority(SystemHandler::SysTick, 0x40);
-        peripherals.NVIC.set_priority(uart::IRQ, 0x80);
+        peripherals.NVIC.set_priority(chosen::UART, 0x80);
     }
     let mut tick = peripherals.SYST;
     tick.set_clock_source(SystClkSource::Core);
-    tick.set_reload(TICK - 1);
+    tick.set_reload(chosen::TICK - 1);
     tick.clear_current();
     tick.enable_interrupt();
     tick.enable_counter();
 }
 
-/// Counts the bytes that are allocated, without the allocator's own words beside each block.
-pub struct Heap {
-    inner: TlsfHeap,
-    used: AtomicUsize,
-    most: AtomicUsize,
+pub fn unmask_uart() {
+    // SAFETY: no critical section relies on this interrupt being masked.
+    unsafe { NVIC::unmask(chosen::UART) };
 }
 
-#[global_allocator]
-pub static HEAP: Heap = Heap { inner: TlsfHeap::empty(), used: AtomicUsize::new(0), most: AtomicUsize::new(0) };
-
-impl Heap {
-    /// # Safety
-    ///
-    /// See [`TlsfHeap::init`].
-    unsafe fn init(&self, start: usize, size: usize) {
-        // SAFETY: promised by the caller.
-        unsafe { self.inner.init(start, size) }
-    }
-
-    pub fn high_water(&self) -> usize {
-        self.most.load(Relaxed)
+/// Has the handler run again, if it masked itself, whether or not there are more bytes.
+pub fn resume_uart() {
+    if !NVIC::is_enabled(chosen::UART) {
+        NVIC::pend(chosen::UART);
+        unmask_uart();
     }
 }
 
-// SAFETY: forwards to an allocator, and counts.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: promised by the caller.
-        let block = unsafe { self.inner.alloc(layout) };
-        if !block.is_null() {
-            let used = self.used.fetch_add(layout.size(), Relaxed) + layout.size();
-            self.most.fetch_max(used, Relaxed);
-        }
-        block
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: promised by the caller.
-        unsafe { self.inner.dealloc(block, layout) };
-        self.used.fetch_sub(layout.size(), Relaxed);
-    }
-}
-
-/// To be called once, before anything allocates.
-pub fn init_heap() {
-    // SAFETY: `main` calls this once, as its first statement.
-    unsafe {
-        embedded_alloc::init!(HEAP, HEAP_SIZE);
-    }
+pub fn mask_uart() {
+    NVIC::mask(chosen::UART);
 }

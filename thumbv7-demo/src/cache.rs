@@ -1,18 +1,16 @@
 //! The frame cache, and the accounts of who did what to it and to the other maps.
 //!
 //! One writer: only the UART's handler calls [`store`], so reading a frame and writing its successor needs no lock
-//! although two steps. Everyone reads, at any time, without masking an interrupt.
+//! although two steps. Everyone reads, at any time, without a lock.
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use portable_atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use twinmap::{CriticalSectionLock, ErrorKind, InsertError};
 
-use twinmap::{CriticalSectionLock, Ref, SyncMap};
-
+use crate::board::Map;
 use crate::candump::Message;
 
-pub type Map<V> = SyncMap<u32, V, CriticalSectionLock>;
-
-/// The latest frame of each identifier.
-pub static FRAMES: Map<Frame> = SyncMap::with_lock(CriticalSectionLock::new());
+/// The latest frame of each identifier; the shipped log has 61.
+pub static FRAMES: Map<Frame, 64> = Map::with_lock(CriticalSectionLock::new());
 
 /// The latest frame of an identifier, and how many came before it.
 #[derive(Clone, Copy)]
@@ -60,13 +58,13 @@ impl Frame {
     }
 }
 
-/// Makes `message` the latest of its identifier; `false` if there is no memory for it.
-pub fn store(message: &Message) -> bool {
+/// Makes `message` the latest of its identifier, if there is memory for it.
+pub fn store(message: &Message) -> Result<(), ErrorKind> {
     let frame = {
-        let before = UART.get(&FRAMES, message.id);
+        let before = UART.get(|| FRAMES.get(&message.id));
         Frame::new(message, before.as_deref())
     };
-    UART.put(&FRAMES, message.id, frame)
+    UART.put(|| FRAMES.try_insert(message.id, frame))
 }
 
 /// Main, or one of the interrupt handlers, and what it did to the maps.
@@ -77,7 +75,7 @@ pub struct Context {
     pub new: AtomicUsize,
     pub overwritten: AtomicUsize,
     pub removed: AtomicUsize,
-    /// Insertions for which there was no memory.
+    /// Insertions for which there was no memory, or none until a reader is done.
     pub refused: AtomicUsize,
     /// How often an interrupt came in the middle of an operation of this context.
     pub interrupted: AtomicUsize,
@@ -106,25 +104,28 @@ impl Context {
         }
     }
 
-    pub fn get<'m, V>(&self, map: &'m Map<V>, key: u32) -> Option<Ref<'m, u32, V>> {
-        let found = self.during(|| map.get(&key));
+    pub fn get<R>(&self, lookup: impl FnOnce() -> Option<R>) -> Option<R> {
+        let found = self.during(lookup);
         count(if found.is_some() { &self.hits } else { &self.misses });
         found
     }
 
-    /// Inserts or overwrites; `false` if there is no memory for it. Never aborts.
-    pub fn put<V>(&self, map: &Map<V>, key: u32, value: V) -> bool {
-        let outcome = self.during(|| map.try_insert(key, value).map(|old| old.is_some()));
+    /// Does an insertion, which may overwrite.
+    pub fn put<R, V>(
+        &self,
+        insertion: impl FnOnce() -> Result<Option<R>, InsertError<u32, V>>,
+    ) -> Result<(), ErrorKind> {
+        let outcome = self.during(|| insertion().map(|old| old.is_some()).map_err(|error| error.kind));
         count(match outcome {
             Ok(true) => &self.overwritten,
             Ok(false) => &self.new,
             Err(_) => &self.refused,
         });
-        outcome.is_ok()
+        outcome.map(|_| ())
     }
 
-    pub fn remove<V>(&self, map: &Map<V>, key: u32) {
-        if self.during(|| map.remove(&key).is_some()) {
+    pub fn remove<R>(&self, removal: impl FnOnce() -> Option<R>) {
+        if self.during(|| removal().is_some()) {
             count(&self.removed);
         }
     }

@@ -3,7 +3,8 @@
 //! UART0 receives a log of CAN frames ([`candump`]); its interrupt handler ([`uart`]) keeps the latest frame of each
 //! identifier ([`cache`]). SysTick, at a higher priority, looks after the identifiers that were subscribed to
 //! ([`watch`]). Main, which both interrupt at any instruction, subscribes to what is busiest and prints it ([`report`]).
-//! None of them takes a lock around its use of the three maps, and a lookup masks no interrupt.
+//! None of them takes a lock around its use of the three maps, and a lookup masks no interrupt (but for a moment on a core
+//! without compare-and-swap). [`board`] says what the maps are: `SyncMap` with a heap, `FixedMap` without.
 //!
 //! Arguments: `bytes=N`, the log's length, and `dump`, to print the cache in the end for the host to compare.
 
@@ -17,9 +18,8 @@ mod report;
 mod uart;
 mod watch;
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use cortex_m_rt::{ExceptionFrame, entry, exception};
+use portable_atomic::Ordering::Relaxed;
 use semihosting::{experimental::env, println, process};
 
 use crate::cache::{FRAMES, MAIN, TICK, UART};
@@ -32,7 +32,7 @@ const TABLES: usize = 4;
 
 #[entry]
 fn main() -> ! {
-    board::init_heap();
+    board::init_memory();
     let (Some(peripherals), Some(receiver)) =
         (cortex_m::Peripherals::take(), cortex_m::singleton!(: Receiver = Receiver::new()))
     else {
@@ -63,6 +63,7 @@ fn play(bytes: usize) {
     while uart::received() < bytes {
         followed.update();
         alarms.tell();
+        uart::resume();
         cortex_m::asm::wfi();
         let quarter = uart::received() as u64 * TABLES as u64 / bytes as u64;
         if (printed + 1..TABLES).contains(&(quarter as usize)) {
@@ -106,7 +107,7 @@ fn is_consistent() -> bool {
     let broken: usize = [&MAIN, &UART, &TICK].map(|context| context.broken.load(Relaxed)).iter().sum();
     if refused > 0 {
         println!("CACHE FULL: no memory for {refused} of {frames} frames;");
-        println!("the heap of {} bytes holds {identifiers} identifiers", board::HEAP_SIZE);
+        println!("{} holds {identifiers} identifiers", board::ROOM);
     }
     let checks = [
         (kept + refused == frames, "the counts of the identifiers do not add up to the frames received"),

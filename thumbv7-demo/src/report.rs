@@ -1,17 +1,16 @@
 //! What is printed: the table of the busiest identifiers, the closing account, the dump for the host's comparison.
 
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use portable_atomic::{AtomicUsize, Ordering::Relaxed};
 use semihosting::println;
 use twinmap::Garbage;
 
-use crate::board::{HEAP, HEAP_SIZE};
 use crate::cache::{Context, FRAMES, Frame, MAIN, TICK, UART};
 use crate::candump::EXTENDED;
-use crate::uart;
 use crate::uart::LINES;
 use crate::watch::{STANDING, STATUS, SUBSCRIPTIONS, State};
+use crate::{board, uart};
 
 const ROWS: usize = 10;
 
@@ -87,7 +86,7 @@ pub fn table(percent: usize) {
 
 fn row(id: u32, frame: &Frame, now_us: u64) {
     let age_ms = now_us.saturating_sub(frame.last_us) / 1000;
-    let watch = MAIN.get(&STATUS, id).map_or("", |status| status.state.name());
+    let watch = MAIN.get(|| STATUS.get(&id)).map_or("", |status| status.state.name());
     println!("{:>8} {:7} {:>9} {age_ms:7}  {:23}  {watch}", Id(id), frame.count, Rate(frame), Payload(frame),);
 }
 
@@ -101,7 +100,7 @@ impl Alarms {
 
     pub fn tell(&mut self) {
         for ((id, _), before) in STANDING.into_iter().zip(&mut self.0) {
-            let Some(now) = MAIN.get(&STATUS, id).map(|status| status.state) else {
+            let Some(now) = MAIN.get(|| STATUS.get(&id)).map(|status| status.state) else {
                 continue;
             };
             if now != *before && (now.is_alarm() || before.is_alarm()) {
@@ -117,8 +116,8 @@ impl Alarms {
 pub fn standing() {
     println!();
     for (id, _) in STANDING {
-        let alarms = MAIN.get(&STATUS, id).map_or(0, |status| status.alarms);
-        match MAIN.get(&FRAMES, id) {
+        let alarms = MAIN.get(|| STATUS.get(&id)).map_or(0, |status| status.alarms);
+        match MAIN.get(|| FRAMES.get(&id)) {
             Some(frame) => println!("{:>8}: {} frames, {alarms} ticks with an alarm", Id(id), frame.count),
             None => println!("{:>8}: never seen", Id(id)),
         }
@@ -144,7 +143,7 @@ pub fn closing(bytes: usize) {
         MOST_ENTRIES.load(Relaxed),
         MOST_TABLES.load(Relaxed),
     );
-    println!("heap        at most {} of {HEAP_SIZE} bytes", HEAP.high_water());
+    board::account(size_of_val(&FRAMES) + size_of_val(&SUBSCRIPTIONS) + size_of_val(&STATUS));
 }
 
 fn operations(context: &Context) {

@@ -4,33 +4,16 @@
 //! come in between at any time. Interrupts are masked for these two moves only.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use cortex_m::peripheral::NVIC;
 use critical_section::Mutex;
+use portable_atomic::{AtomicUsize, Ordering::Relaxed};
+use twinmap::ErrorKind;
 
-use crate::board::{Irq, Register};
-use crate::cache;
-use crate::candump::{self, Line};
-
-pub const IRQ: Irq = Irq(5);
+use crate::candump::{self, Line, Message};
+use crate::{board, cache};
 
 /// The longest line that is read: a CAN FD frame with an interface name of 15 characters has 173 bytes.
 const LINE: usize = 200;
-
-// The PL011's registers.
-const DATA: Register = Register(0x4000_C000);
-const FLAGS: Register = Register(0x4000_C018);
-const LINE_CONTROL: Register = Register(0x4000_C02C);
-const CONTROL: Register = Register(0x4000_C030);
-const INTERRUPT_MASK: Register = Register(0x4000_C038);
-const INTERRUPT_CLEAR: Register = Register(0x4000_C044);
-
-const RECEIVE_EMPTY: u32 = 1 << 4;
-const RECEIVE_FULL: u32 = 1 << 6;
-const EIGHT_BITS_AND_FIFO: u32 = 0b111 << 4;
-const ENABLE: u32 = 1 | 1 << 8 | 1 << 9;
-const RECEIVE_AND_TIMEOUT: u32 = 1 << 4 | 1 << 6;
 
 /// What became of the log's lines.
 pub struct Lines {
@@ -69,11 +52,13 @@ pub struct Receiver {
     line: [u8; LINE],
     /// Grows past the buffer for a line that is too long.
     len: usize,
+    /// The latest frame, if it is not stored yet. No byte is taken meanwhile.
+    waiting: Option<Message>,
 }
 
 impl Receiver {
     pub const fn new() -> Self {
-        Self { line: [0; LINE], len: 0 }
+        Self { line: [0; LINE], len: 0, waiting: None }
     }
 
     fn take(&mut self, byte: u8) {
@@ -92,9 +77,8 @@ impl Receiver {
             Ok(Line::Frame(message)) => {
                 count(&LINES.frames);
                 set_clock(message.at_us);
-                if !cache::store(&message) {
-                    count(&LINES.refused);
-                }
+                self.waiting = Some(message);
+                self.store();
             }
             Ok(Line::Unsupported) => count(&LINES.unsupported),
             Ok(Line::Blank) => {}
@@ -102,20 +86,27 @@ impl Receiver {
         }
         self.len = 0;
     }
+
+    /// Stores the frame that waits. It goes on waiting when its memory is there, but in use by a reader that this
+    /// interrupted.
+    fn store(&mut self) {
+        let Some(message) = &self.waiting else {
+            return;
+        };
+        match cache::store(message) {
+            Ok(()) => {}
+            Err(ErrorKind::Busy) => return,
+            Err(_) => count(&LINES.refused),
+        }
+        self.waiting = None;
+    }
 }
 
 /// Starts receiving into `receiver`.
-///
-/// The PL011 forgets the character that it holds when its FIFO is switched on. So the sender begins with one that is
-/// not part of the log, and this waits for it; until it's read or forgotten QEMU sends no other.
 pub fn start(receiver: &'static mut Receiver) {
     critical_section::with(|cs| RECEIVER.borrow(cs).set(Some(receiver)));
-    CONTROL.write(ENABLE);
-    while FLAGS.read() & RECEIVE_FULL == 0 {}
-    LINE_CONTROL.write(EIGHT_BITS_AND_FIFO);
-    INTERRUPT_MASK.write(RECEIVE_AND_TIMEOUT);
-    // SAFETY: no critical section relies on this interrupt being masked.
-    unsafe { NVIC::unmask(IRQ) };
+    board::start_uart();
+    board::unmask_uart();
 }
 
 /// How many bytes of the log have come in.
@@ -145,24 +136,38 @@ fn set_clock(now_us: u64) {
     });
 }
 
-/// Drains the FIFO: the interrupt handler's work.
+/// The interrupt handler's work: drains the FIFO. While a frame waits it leaves the rest to the sender, which has to stop
+/// then, and lets main run until it calls [`resume`].
 pub fn on_interrupt() {
     cache::MAIN.note_interrupt();
     let Some(receiver) = critical_section::with(|cs| RECEIVER.borrow(cs).take()) else {
         return;
     };
-    INTERRUPT_CLEAR.write(RECEIVE_AND_TIMEOUT);
-    while FLAGS.read() & RECEIVE_EMPTY == 0 {
-        receiver.take(DATA.read() as u8);
+    receiver.store();
+    board::acknowledge_uart();
+    while receiver.waiting.is_none() {
+        let Some(byte) = board::receive() else {
+            break;
+        };
+        receiver.take(byte);
         count(&RECEIVED);
+    }
+    if receiver.waiting.is_some() {
+        board::mask_uart();
     }
     critical_section::with(|cs| RECEIVER.borrow(cs).set(Some(receiver)));
 }
 
+/// For main, when it holds nothing of the cache: a frame that waits can be stored now.
+pub fn resume() {
+    board::resume_uart();
+}
+
 /// Ends reception. A last line without a line feed counts too.
 pub fn finish() {
-    NVIC::mask(IRQ);
+    board::mask_uart();
     if let Some(receiver) = critical_section::with(|cs| RECEIVER.borrow(cs).take()) {
+        receiver.store();
         receiver.end_line();
     }
 }

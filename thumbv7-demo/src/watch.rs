@@ -5,7 +5,8 @@
 
 use twinmap::CriticalSectionLock;
 
-use crate::cache::{FRAMES, Frame, MAIN, Map, TICK, UART};
+use crate::board::Map;
+use crate::cache::{FRAMES, Frame, MAIN, TICK, UART};
 use crate::candump::EXTENDED;
 use crate::{report, uart};
 
@@ -50,8 +51,8 @@ pub struct Status {
     pub alarms: u32,
 }
 
-pub static SUBSCRIPTIONS: Map<Rule> = Map::with_lock(CriticalSectionLock::new());
-pub static STATUS: Map<Status> = Map::with_lock(CriticalSectionLock::new());
+pub static SUBSCRIPTIONS: Map<Rule, MOST> = Map::with_lock(CriticalSectionLock::new());
+pub static STATUS: Map<Status, MOST> = Map::with_lock(CriticalSectionLock::new());
 
 /// Subscriptions that stand from start to end, whether or not the log has these identifiers.
 pub const STANDING: [(u32, Rule); 3] = [
@@ -65,6 +66,9 @@ pub const STANDING: [(u32, Rule); 3] = [
 
 /// How many of the busiest identifiers main subscribes to besides.
 const BUSIEST: usize = 8;
+
+/// How many subscriptions there are at most.
+const MOST: usize = STANDING.len() + BUSIEST;
 
 /// The ones that main subscribes to because they're busy.
 pub struct Followed([Option<u32>; BUSIEST]);
@@ -85,7 +89,8 @@ impl Followed {
             let mean_ms = frame.period_us().unwrap_or(0) / 1000;
             let timeout_ms = (10 * mean_ms).clamp(50, 10_000) as u32;
             if !is_standing(id) {
-                MAIN.put(&SUBSCRIPTIONS, id, Rule { timeout_ms, limit: None });
+                // Counted if refused; the next round tries again.
+                let _ = MAIN.put(|| SUBSCRIPTIONS.try_insert(id, Rule { timeout_ms, limit: None }));
             }
         }
         self.0 = now;
@@ -98,15 +103,16 @@ fn is_standing(id: u32) -> bool {
 
 pub fn subscribe_standing() {
     for (id, rule) in STANDING {
-        MAIN.put(&SUBSCRIPTIONS, id, rule);
+        // Counted if refused, but these are the first.
+        let _ = MAIN.put(|| SUBSCRIPTIONS.try_insert(id, rule));
     }
 }
 
 /// The subscription goes first: a tick in between finds none, and so leaves no status behind.
 fn cancel(id: u32) {
     if !is_standing(id) {
-        MAIN.remove(&SUBSCRIPTIONS, id);
-        MAIN.remove(&STATUS, id);
+        MAIN.remove(|| SUBSCRIPTIONS.remove(&id));
+        MAIN.remove(|| STATUS.remove(&id));
     }
 }
 
@@ -114,8 +120,8 @@ fn cancel(id: u32) {
 pub fn cancel_all() {
     let subscriptions = SUBSCRIPTIONS.pin();
     for (id, _) in subscriptions.iter() {
-        MAIN.remove(&SUBSCRIPTIONS, *id);
-        MAIN.remove(&STATUS, *id);
+        MAIN.remove(|| SUBSCRIPTIONS.remove(id));
+        MAIN.remove(|| STATUS.remove(id));
     }
 }
 
@@ -127,13 +133,14 @@ pub fn on_tick() {
     let now_us = uart::now_us();
     let subscriptions = SUBSCRIPTIONS.pin();
     for (id, rule) in subscriptions.iter() {
-        let state = match TICK.get(&FRAMES, *id) {
+        let state = match TICK.get(|| FRAMES.get(id)) {
             Some(frame) => rule.judge(&frame, now_us),
             None => State::Awaited,
         };
-        let before = TICK.get(&STATUS, *id).map_or(0, |status| status.alarms);
+        let before = TICK.get(|| STATUS.get(id)).map_or(0, |status| status.alarms);
         let status = Status { state, alarms: before + u32::from(state.is_alarm()) };
-        TICK.put(&STATUS, *id, status);
+        // Counted if refused; the next tick tells it again.
+        let _ = TICK.put(|| STATUS.try_insert(*id, status));
     }
 }
 

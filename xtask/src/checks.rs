@@ -4,10 +4,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 
 use crate::cmd::{Cmd, root};
+use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, WITHOUT_CAS, builds, joined, triples};
-use crate::{demo, setup};
+use crate::{demo, setup, size};
 
 struct Step {
     name: &'static str,
@@ -43,7 +45,12 @@ const STEPS: &[Step] = &[
     Step { name: "consumer", about: "a no_std crate that depends on twinmap, on every target", run: consumer },
     Step { name: "loom", about: "the models, in every interleaving up to a number of preemptions", run: loom },
     Step { name: "miri", about: "undefined behaviour, by both borrow models", run: miri },
-    Step { name: "demo", about: "the firmware under QEMU, compared with the host", run: demo_step },
+    Step { name: "demo", about: "the firmware on each board under QEMU, compared with the host", run: demo_step },
+    Step {
+        name: "size",
+        about: "what a FixedMap takes, within budget, without an allocator or hashbrown",
+        run: size_step,
+    },
     Step { name: "msrv", about: "the oldest compiler that is supported", run: msrv },
 ];
 
@@ -104,7 +111,7 @@ fn summary(results: &[(&str, Result<Outcome>, f64)], seconds: f64, long: bool) -
 fn fmt(_: Effort) -> Result<Outcome> {
     setup::components(&["rustfmt"])?;
     cargo("fmt --all --check").run()?;
-    for dir in ["thumbv7-demo", "consumer"] {
+    for dir in ["thumbv7-demo", "consumer", "size"] {
         cargo("fmt --check").dir(dir).run()?;
     }
     Ok(Outcome::Passed)
@@ -125,7 +132,10 @@ fn clippy(_: Effort) -> Result<Outcome> {
         }
     }
     cargo("clippy --package xtask --all-targets").args(deny).run()?;
-    for dir in ["thumbv7-demo", "consumer"] {
+    for board in Board::value_variants() {
+        cargo("clippy --target").args([board.target()]).args(deny).dir("thumbv7-demo").run()?;
+    }
+    for dir in ["consumer", "size"] {
         cargo("clippy --target").args([DEMO]).args(deny).dir(dir).run()?;
     }
     Ok(Outcome::Passed)
@@ -207,7 +217,15 @@ fn miri(effort: Effort) -> Result<Outcome> {
 }
 
 fn demo_step(_: Effort) -> Result<Outcome> {
-    demo::run(None)?;
+    for board in Board::value_variants() {
+        demo::run(*board, None)?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn size_step(_: Effort) -> Result<Outcome> {
+    size::check_dependencies()?;
+    size::run()?;
     Ok(Outcome::Passed)
 }
 

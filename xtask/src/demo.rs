@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: builds the firmware, plays a log to it under QEMU, and compares its cache with the host's.
+//! `cargo xtask demo`: builds the firmware for a board, plays a log to it under QEMU, and compares its cache with the
+//! host's.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 
 use crate::canlog::CanLog;
 use crate::cmd::{Cmd, root, shown};
@@ -16,24 +18,58 @@ use crate::{matrix, setup};
 /// The log that is shipped.
 pub const LOG: &str = "thumbv7-demo/log/drive.log";
 
-const ELF: &str = "thumbv7-demo/target/thumbv7m-none-eabi/release/thumbv7-demo";
+/// Where the firmware runs.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Board {
+    /// A Cortex-M3 with 64 KiB of RAM: the maps are on a heap, `SyncMap`
+    Lm3s6965evb,
+    /// A Cortex-M0 with 16 KiB of RAM and no compare-and-swap: there is no heap, `FixedMap`
+    Microbit,
+}
 
-/// -icount lets interrupts land on any instruction; UART0 is fed from standard input.
-const QEMU: &str = "qemu-system-arm -M lm3s6965evb -icount shift=7 -nographic -monitor none \
-    -chardev stdio,id=log -serial chardev:log -semihosting-config enable=on,target=native";
+impl Board {
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Lm3s6965evb => matrix::DEMO,
+            Self::Microbit => matrix::WITHOUT_CAS,
+        }
+    }
 
-/// What QEMU says of this board at every start.
+    /// -icount lets interrupts land on any instruction: each lasts a tick of the board's clock, or a little longer.
+    fn machine(self) -> &'static str {
+        match self {
+            Self::Lm3s6965evb => "-M lm3s6965evb -icount shift=7",
+            Self::Microbit => "-M microbit -icount shift=6",
+        }
+    }
+
+    /// UART0 is fed from standard input.
+    fn qemu(self) -> Cmd {
+        Cmd::new(&format!(
+            "qemu-system-arm {} -nographic -monitor none -chardev stdio,id=log -serial chardev:log \
+             -semihosting-config enable=on,target=native",
+            self.machine()
+        ))
+    }
+
+    fn elf(self) -> String {
+        format!("thumbv7-demo/target/{}/release/thumbv7-demo", self.target())
+    }
+}
+
+/// What QEMU says of an lm3s6965evb at every start.
 const HARMLESS: &str = "Timer with period zero, disabling";
 
-/// Runs the demo on `file`, or on the shipped log.
-pub fn run(file: Option<&Path>) -> Result<()> {
+/// Runs the demo on `board`, with `file` or the shipped log.
+pub fn run(board: Board, file: Option<&Path>) -> Result<()> {
     let path = file.map_or_else(|| root().join(LOG), Path::to_owned);
     let log = std::fs::read(&path).with_context(|| format!("cannot read the log {}", path.display()))?;
-    setup::targets(&[matrix::DEMO])?;
+    setup::targets(&[board.target()])?;
     setup::qemu()?;
-    Cmd::new("cargo build --release --target-dir target").dir("thumbv7-demo").run()?;
+    let build = Cmd::new("cargo build --release --target-dir target --target").args([board.target()]);
+    build.dir("thumbv7-demo").run()?;
     let start = Instant::now();
-    let (status, dump) = play(&path, log.clone())?;
+    let (status, dump) = play(board, &path, log.clone())?;
     let seconds = start.elapsed().as_secs_f64();
     match status.code() {
         Some(0) => {}
@@ -53,10 +89,10 @@ pub fn run(file: Option<&Path>) -> Result<()> {
 }
 
 /// Plays `log` to the firmware, shows what it prints, and returns its dump.
-fn play(path: &Path, log: Vec<u8>) -> Result<(ExitStatus, Vec<String>)> {
-    // Half a minute for each megabyte, besides: QEMU feeds the UART some 100 KB in a second.
-    let limit = Duration::from_secs(60 + log.len() as u64 * 30 / 1_000_000);
-    let command = Cmd::new(QEMU).args(["-append", &format!("bytes={} dump", log.len()), "-kernel", ELF]);
+fn play(board: Board, path: &Path, log: Vec<u8>) -> Result<(ExitStatus, Vec<String>)> {
+    // A minute for each megabyte, besides: QEMU feeds the UART some 50 to 100 KB in a second.
+    let limit = Duration::from_secs(60 + log.len() as u64 * 60 / 1_000_000);
+    let command = board.qemu().args(["-append", &format!("bytes={} dump", log.len()), "-kernel", &board.elf()]);
     let mut qemu = command
         .into_command(&format!("{{ echo; cat {}; }} | ", shown(path)))
         .stdin(Stdio::piped())
@@ -98,7 +134,7 @@ fn start_pipes(qemu: &mut Child, log: Vec<u8>) -> Result<Receiver<String>> {
     Ok(lines)
 }
 
-/// The newline is the character that the UART drops when its FIFO is switched on.
+/// The newline is the character that the UART's start waits for, and drops.
 fn feed(mut uart: ChildStdin, log: &[u8]) -> std::io::Result<()> {
     uart.write_all(b"\n")?;
     uart.write_all(log)

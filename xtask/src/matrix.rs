@@ -22,7 +22,7 @@ pub const TARGETS: &[Target] = &[
 /// A core without compare-and-swap, to see the build refused without a polyfill.
 pub const WITHOUT_CAS: &str = "thumbv6m-none-eabi";
 
-/// The target of the demo's firmware.
+/// The target of the demo's firmware, unless it's for a board without compare-and-swap.
 pub const DEMO: &str = "thumbv7m-none-eabi";
 
 /// The crate's features, without the polyfills; each set is built with `--no-default-features`.
