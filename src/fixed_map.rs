@@ -49,23 +49,30 @@ use crate::twin_map::TwinMap;
 /// overwrites and removals that may happen during the longest pin, plus one for each context that may be in the middle of a
 /// write at the same time. A pin is a [`Pinned`] guard, a [`Ref`], an iterator; each operation is pinned too
 /// while it runs, for instance while an interrupt handler preempts it. When the spares are used up, a write gives
-/// [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds.
+/// [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds. Finding that out takes a handler that
+/// interrupted the reader a little longer than a write; it should not repeat it at once, for the reader goes on only when the
+/// handler returns.
 ///
 /// The default of 4 suits a program whose `main` looks values up and copies them, and whose handlers of up to three
 /// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred. (Or for
 /// a `main` that iterates over copies.)
 ///
-/// There are two tables. With one in use by a reader that has been pinned since before the last promotion, and the other
-/// the current one, a *new* key finds none for the next copy, and gets `Busy` as well.
+/// *New* keys also need a table to go into, of which there are three: one that is read, one for them, and one that
+/// somebody still reads. Iteration and [`promote`](TwinMap::promote) turn the second into the first. So new keys can be inserted
+/// while somebody is pinned, until others have iterated meanwhile; after that they are `Busy`, whatever `SPARE` is, until the
+/// pin is gone.
 ///
 /// # Size and cost
 ///
-/// On a 32-bit core a map takes about 120 bytes, and for each of its `N + SPARE` cells 16 bytes, the key and the
-/// value. A `static` one is all zeros at first, and takes no flash.
+/// On a 32-bit core a map of 32-bit keys and values takes 152 bytes, and 33 for each of its `N + SPARE` cells: 12 for the
+/// value with its link, 16 for the key with its hash, slot and link, 9 for its place in three tables, less what alignment
+/// gives. A `static` one is all zeros at first, and takes no flash.
 ///
 /// A map with room to spare does what it does in constant time, as `SyncMap`. The fuller it is of keys, the more often
 /// a new one has to have the memory of removed ones collected first, which takes a walk through the map: of a full map, one
 /// walk for each 1 to `SPARE` new keys. The walk takes the lock for one short step after the other.
+///
+/// The hash that is used is its lowest 15 bits: a hasher that returns small keys as they are puts them all in one place.
 ///
 /// The map may be moved as long as it is not borrowed. It is as large as said above, so on a small stack make it where it
 /// stays: in a `static`.

@@ -4,9 +4,11 @@
 
 use core::fmt::{Debug, Display};
 
+use twinmap::storage::{Heap, Inline, Storage};
 use twinmap::{
-    CompareExchangeError, CriticalSectionLock, Drain, Equivalent, ErrorKind, FxBuildHasher, Garbage, InsertError,
-    IntoIter, Iter, IterMut, Keys, Pinned, Ref, ScopedRawMutex, SpinLock, SyncMap, Values, WouldBlock,
+    CompareExchangeError, CriticalSectionLock, Drain, Equivalent, ErrorKind, FixedMap, FxBuildHasher, Garbage,
+    InsertError, IntoIter, Iter, IterMut, Keys, Pinned, Ref, ScopedRawMutex, SpinLock, SyncMap, TwinMap, Values,
+    WouldBlock,
 };
 
 pub static SPIN: SyncMap<u32, u64> = SyncMap::new();
@@ -15,7 +17,13 @@ pub static HASHED: SyncMap<u32, u64, SpinLock, FxBuildHasher> = SyncMap::with_ha
 pub static BOTH: SyncMap<u32, (), CriticalSectionLock, FxBuildHasher> =
     SyncMap::with_lock_and_hasher(CriticalSectionLock::new(), FxBuildHasher);
 
-type Map<L> = SyncMap<u32, u64, L, FxBuildHasher>;
+pub static FIXED: FixedMap<u32, u64, 5> = FixedMap::new();
+pub static FIXED_MASKED: FixedMap<u32, u64, 64, CriticalSectionLock, 8, FxBuildHasher> =
+    FixedMap::with_lock(CriticalSectionLock::new());
+
+type Map<St, L> = TwinMap<u32, u64, St, L, FxBuildHasher>;
+type Growing<L> = Map<Heap<u32, u64>, L>;
+type Fixed<L, const N: usize, const SPARE: usize> = Map<Inline<u32, u64, N, SPARE>, L>;
 
 /// A key by which a `u32` can be looked up.
 #[derive(Hash)]
@@ -28,31 +36,61 @@ impl Equivalent<u32> for Id {
 }
 
 pub fn run() {
-    shared(&SPIN);
-    shared(&MASKED);
-    shared(&HASHED);
+    growing(&SPIN);
+    growing(&MASKED);
+    growing(&HASHED);
     BOTH.insert(1, ());
-    exclusive::<SpinLock>(SyncMap::default());
-    exclusive::<CriticalSectionLock>(SyncMap::default());
+    exclusive(SyncMap::<_, _, SpinLock>::default());
+    exclusive(SyncMap::<_, _, CriticalSectionLock>::default());
     exclusive(SyncMap::with_capacity(8));
     exclusive(SyncMap::from([(1, 1), (2, 2)]));
+
+    fixed(&FIXED);
+    fixed(&FIXED_MASKED);
+    exclusive(FixedMap::<_, _, 8>::default());
+    exclusive::<_, CriticalSectionLock>([(1, 1)].into_iter().collect::<FixedMap<_, _, 8, _>>());
 }
 
-pub fn shared<L: ScopedRawMutex>(map: &'static Map<L>) -> usize {
+pub fn growing<L: ScopedRawMutex>(map: &'static Growing<L>) {
+    let _: Option<Ref<'_, u32, u64>> = map.insert(1, 1);
+    let _: Ref<'_, u32, u64> = map.get_or_insert(2, 2);
+    let _: Ref<'_, u32, u64> = map.get_or_insert_with(3, || 3);
+    let _: Option<Ref<'_, u32, u64>> = map.update(&1, |value| value + 1);
+    let pinned = map.pin();
+    let _: Option<&u64> = pinned.insert(1, 1);
+    let _: &u64 = pinned.get_or_insert(2, 2);
+    let _: &u64 = pinned.get_or_insert_with(3, || 3);
+    let _: Option<&u64> = pinned.update(&1, |value| value + 1);
+    shared(map);
+}
+
+pub fn fixed<L: ScopedRawMutex, const N: usize, const SPARE: usize>(map: &'static Fixed<L, N, SPARE>) {
+    let _: bool = map.is_full() || map.capacity() == 0;
+    let _: Result<Option<Ref<'_, u32, u64>>, InsertError<u32, u64>> = map.insert(1, 1);
+    let _: Result<Ref<'_, u32, u64>, InsertError<u32, u64>> = map.get_or_insert(2, 2);
+    let _: Result<Ref<'_, u32, u64>, InsertError<u32, u64>> = map.get_or_insert_with(3, || 3);
+    let _: Result<Option<Ref<'_, u32, u64>>, ErrorKind> = map.update(&1, |value| value + 1);
+    let pinned = map.pin();
+    let _: Result<Option<&u64>, InsertError<u32, u64>> = pinned.insert(1, 1);
+    let _: Result<&u64, InsertError<u32, u64>> = pinned.get_or_insert(2, 2);
+    let _: Result<&u64, InsertError<u32, u64>> = pinned.get_or_insert_with(3, || 3);
+    let _: Result<Option<&u64>, ErrorKind> = pinned.update(&1, |value| value + 1);
+    shared(map);
+}
+
+pub fn shared<St: Storage<u32, u64>, L: ScopedRawMutex>(map: &'static Map<St, L>) -> usize {
     let value: Option<Ref<'_, u32, u64>> = map.get(&Id(1));
     let _: u64 = value.map_or(0, |value| *value + *value.as_ref());
     let _: bool = map.contains_key(&1) && map.is_empty();
-    drop(map.insert(1, 1));
-    drop(map.get_or_insert(2, 2));
-    drop(map.get_or_insert_with(3, || 3));
-    drop(map.update(&1, |value| value + 1));
     drop(map.remove(&1));
     let _: Result<Option<Ref<'_, u32, u64>>, WouldBlock> = map.try_get(&1);
     let _: Result<Option<Ref<'_, u32, u64>>, WouldBlock> = map.try_remove(&1);
-    if let Err(InsertError { key: 1, value: 1, kind: ErrorKind::WouldBlock | ErrorKind::OutOfMemory }) =
-        map.try_insert(1, 1)
-    {
-        map.clear();
+    if let Err(InsertError { key: 1, value: 1, kind }) = map.try_insert(1, 1) {
+        match kind {
+            ErrorKind::WouldBlock | ErrorKind::OutOfMemory | ErrorKind::Full => map.clear(),
+            ErrorKind::Busy => map.reclaim(),
+            _ => {}
+        }
     }
     map.promote();
     map.reclaim();
@@ -61,26 +99,22 @@ pub fn shared<L: ScopedRawMutex>(map: &'static Map<L>) -> usize {
     map.len() + map.promotions() + garbage.values + garbage.entries + garbage.tables + usize::from(garbage.is_empty())
 }
 
-fn pinned<L: ScopedRawMutex>(map: &Pinned<'static, u32, u64, L, FxBuildHasher>) {
-    let _: &'static Map<L> = map.map();
+fn pinned<St: Storage<u32, u64>, L: ScopedRawMutex>(map: &Pinned<'static, Map<St, L>>) {
+    let _: &'static Map<St, L> = map.map();
     let _: (usize, bool, bool) = (map.len(), map.is_empty(), map.contains_key(&1));
     let _: Option<&u64> = map.get(&1);
     let _: Option<(&u32, &u64)> = map.get_key_value(&1);
     let _: Result<Option<&u64>, WouldBlock> = map.try_get(&1);
-    let _: Option<&u64> = map.insert(1, 1);
     let _: Result<Option<&u64>, InsertError<u32, u64>> = map.try_insert(1, 1);
-    let _: &u64 = map.get_or_insert(2, 2);
-    let _: &u64 = map.get_or_insert_with(3, || 3);
-    let _: Option<&u64> = map.update(&1, |value| value + 1);
     let exchanged: Result<&u64, CompareExchangeError<'_, u64>> = map.compare_exchange(&1, &1, 2);
     let _: Option<u64> = exchanged.err().and_then(|error| error.found.map(|found| found + error.new));
     let _: Option<&u64> = map.remove(&1);
     let _: Result<Option<&u64>, WouldBlock> = map.try_remove(&1);
     let _: Option<&u64> = map.remove_if(&1, |value| *value == 1);
     map.retain(|key, value| u64::from(*key) != *value);
-    let iter: Iter<'_, u32, u64> = map.iter();
-    let keys: Keys<'_, u32, u64> = map.keys();
-    let values: Values<'_, u32, u64> = map.values();
+    let iter: Iter<'_, u32, u64, St> = map.iter();
+    let keys: Keys<'_, u32, u64, St> = map.keys();
+    let values: Values<'_, u32, u64, St> = map.values();
     let _: u64 = iter.clone().map(|(_, value)| value).chain(values.clone()).sum();
     let _: u32 = keys.clone().sum();
     for (_key, _value) in map {}
@@ -91,20 +125,21 @@ fn pinned<L: ScopedRawMutex>(map: &Pinned<'static, u32, u64, L, FxBuildHasher>) 
     map.clear();
 }
 
-fn exclusive<L: ScopedRawMutex>(mut map: Map<L>) {
+fn exclusive<St: Storage<u32, u64>, L: ScopedRawMutex>(mut map: Map<St, L>) {
     map.extend([(1, 1)]);
     map.extend([(&2, &2)]);
+    (&map).extend([(3, 3)]);
     let _: Option<&mut u64> = map.get_mut(&1);
-    let mutable: IterMut<'_, u32, u64> = map.iter_mut();
+    let mutable: IterMut<'_, u32, u64, St> = map.iter_mut();
     shown(&mutable);
     for (_key, value) in &mut map {
         *value += 1;
     }
-    let drained: Drain<'_, u32, u64> = map.drain();
+    let drained: Drain<'_, u32, u64, St, L> = map.drain();
     shown(&drained);
     drop(drained);
     shown(&map);
-    let owned: IntoIter<u32, u64> = map.into_iter();
+    let owned: IntoIter<u32, u64, St, L> = map.into_iter();
     shown(&owned);
     let collected: SyncMap<u32, u64> = owned.collect();
     drop(collected);
@@ -112,7 +147,7 @@ fn exclusive<L: ScopedRawMutex>(mut map: Map<L>) {
     described(&WouldBlock);
     described(&ErrorKind::from(WouldBlock));
     described(&InsertError { key: 1, value: 2, kind: ErrorKind::OutOfMemory });
-    described(&CompareExchangeError { new: 1, found: None });
+    described(&CompareExchangeError { new: 1, found: None, kind: None });
 }
 
 fn shown(_: &dyn Debug) {}

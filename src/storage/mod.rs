@@ -1,6 +1,16 @@
-//! Where a map keeps its memory: types to name, of which nothing is called.
+//! Where a map keeps its memory: names for types and bounds, of which nothing is called.
 //!
-//! [`SyncMap`](crate::SyncMap) and [`FixedMap`](crate::FixedMap) are one type, [`TwinMap`](crate::TwinMap), over one of these.
+//! `SyncMap` and `FixedMap` are one type, [`TwinMap`](crate::TwinMap), over one of these. A function for both of them is generic
+//! over the storage:
+//!
+//! ```
+//! use twinmap::storage::Storage;
+//! use twinmap::{ScopedRawMutex, TwinMap};
+//!
+//! fn latest<St: Storage<u8, u32>, L: ScopedRawMutex>(map: &TwinMap<u8, u32, St, L, twinmap::FxBuildHasher>) -> u32 {
+//!     map.pin().values().copied().max().unwrap_or(0)
+//! }
+//! ```
 
 // The seam between the algorithm and memory.
 //
@@ -9,7 +19,8 @@
 // (`ptr::without_provenance_mut`), so that a map may be moved; nothing but `Pool::locate` may therefore turn a
 // handle into an address. Null and the address 1 are no handles: they mark states.
 //
-// The traits are public in a private module: they stand in the bounds of public types, and nobody outside can name them.
+// The traits are public in a private module: they stand in the bounds of public types. All but `Storage` have no name
+// outside, and so nobody outside can implement it.
 
 #[cfg(feature = "alloc")]
 mod heap;
@@ -23,4 +34,5 @@ pub use heap::Heap;
 pub(crate) use heap::HeapIndex;
 #[cfg(feature = "heapless")]
 pub use inline::Inline;
-pub(crate) use seam::{Index, Limit, Object, Owned, Pool, Reserved, Storage, Table, new_storage, resolve};
+pub use seam::Storage;
+pub(crate) use seam::{Index, Limit, Object, Owned, Pool, Reserved, Table, new_storage, resolve};

@@ -83,23 +83,26 @@ pub struct Table<I> {
     index: I,
 }
 
-/// All that a map keeps in memory.
+/// The memory of a map: `Heap` or `Inline`. A bound; there is nothing to call, and nothing else can implement it.
 ///
 /// # Safety
 ///
-/// As for [`Pool`]; and an index holds exactly the handles that were inserted and not removed.
+/// The pools keep their promises, and an index holds exactly the handles that were inserted and not removed.
 pub unsafe trait Storage<K, V>:
     Limit + Sized + Pool<Node<V>> + Pool<Entry<K, V>> + Pool<Table<Self::Index>>
 {
+    #[doc(hidden)]
     type Index: Index<Entry<K, V>>;
 
     /// A new one, for the constructors.
+    #[doc(hidden)]
     #[cfg(not(loom))]
     const NEW: Self;
     #[cfg(loom)]
     fn new() -> Self;
 
     /// A table with an empty index, with room for `capacity` entries at least, if there is memory for it.
+    #[doc(hidden)]
     fn table(&self, capacity: usize) -> Option<Owned<'_, Table<Self::Index>, Self>>;
 }
 

@@ -60,8 +60,10 @@ fn a_full_map_refuses_new_keys_only() {
     at_capacity::<1, 4>();
     at_capacity::<2, 1>();
     at_capacity::<3, 2>();
-    at_capacity::<17, 1>();
-    at_capacity::<64, 4>();
+    if cfg!(not(miri)) {
+        at_capacity::<17, 1>();
+        at_capacity::<64, 4>();
+    }
 }
 
 /// 32,767 cells are the most that there may be. (In statics, for the stack of a thread.)
@@ -129,13 +131,9 @@ fn churn<const N: usize, const SPARE: usize>(steps: usize) -> usize {
 fn a_full_map_takes_a_million_keys_one_for_the_other() {
     // (Without optimisation, a tenth: it takes a minute.)
     let steps = count(if cfg!(debug_assertions) { 100_000 } else { 1_000_000 }, 300);
-    for promotions in [
-        churn::<2, 4>(steps),
-        churn::<2, 1>(steps),
-        churn::<16, 4>(steps),
-        churn::<64, 4>(steps),
-        churn::<1024, 4>(steps),
-    ] {
+    let churns = [churn::<2, 4>, churn::<2, 1>, churn::<16, 4>, churn::<64, 4>, churn::<1024, 4>];
+    for churn in &churns[..count(5, 3)] {
+        let promotions = churn(steps);
         assert!(promotions > count(100, 0), "{promotions}");
     }
 }

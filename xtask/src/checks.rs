@@ -145,6 +145,7 @@ fn host(_: Effort) -> Result<Outcome> {
     with_features(cargo("test --workspace"), ALL_FEATURES).run()?;
     with_features(cargo("test --release --tests"), ALL_FEATURES).run()?;
     with_features(cargo("test --lib"), "").run()?;
+    with_features(cargo("check --tests"), "heapless").run()?;
     Ok(Outcome::Passed)
 }
 
@@ -185,7 +186,7 @@ fn consumer(_: Effort) -> Result<Outcome> {
 }
 
 fn loom(effort: Effort) -> Result<Outcome> {
-    let mut test = with_features(cargo("test --release --test loom_* --target-dir target/loom"), ALL_FEATURES)
+    let mut test = with_features(cargo("test --release --lib --test loom_* --target-dir target/loom"), ALL_FEATURES)
         .env("RUSTFLAGS", "--cfg loom");
     if effort.long {
         // At least that many in every model, on top of what each needs.
@@ -198,8 +199,10 @@ fn loom(effort: Effort) -> Result<Outcome> {
 fn miri(effort: Effort) -> Result<Outcome> {
     /// What an interpreter has time for in a normal run: the tests that share a map between threads, and those of what
     /// is freed when. `--long` runs all.
-    const SLICE: &[&str] =
+    const GROWING: &[&str] =
         &["concurrent", "reentrant", "inconsistent::a_key", "memory::a_", "memory::drops", "memory::what"];
+    /// The same algorithm over the other storage: what is done with its cells.
+    const FIXED: &[&str] = &["capacity", "len_does_not_drift", "reentrant", "memory::drops", "memory::what"];
     setup::nightly()?;
     for borrows in ["", " -Zmiri-tree-borrows"] {
         let flags = format!("-Zmiri-strict-provenance{borrows}");
@@ -209,7 +212,8 @@ fn miri(effort: Effort) -> Result<Outcome> {
         if effort.long {
             miri("--tests").run()?;
         } else {
-            miri("--test spin_lock --").args(SLICE).run()?;
+            miri("--test spin_lock --").args(GROWING).run()?;
+            miri("--test fixed_spin_lock --").args(FIXED).run()?;
             miri("--test critical_section_lock reentry").run()?;
         }
     }

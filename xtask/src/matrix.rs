@@ -26,10 +26,11 @@ pub const WITHOUT_CAS: &str = "thumbv6m-none-eabi";
 pub const DEMO: &str = "thumbv7m-none-eabi";
 
 /// The crate's features, without the polyfills; each set is built with `--no-default-features`.
-pub const FEATURE_SETS: &[&str] = &["", "alloc", "critical-section", "alloc,critical-section"];
+pub const FEATURE_SETS: &[&str] =
+    &["", "alloc", "heapless", "critical-section", "heapless,critical-section", ALL_FEATURES];
 
 /// The set that has everything, for tests and docs.
-pub const ALL_FEATURES: &str = "alloc,critical-section";
+pub const ALL_FEATURES: &str = "alloc,heapless,critical-section";
 
 pub fn triples() -> Vec<&'static str> {
     TARGETS.iter().map(|target| target.triple).collect()
