@@ -1,6 +1,7 @@
 //! The suite, for `FixedMap` with `CriticalSectionLock`.
 #![cfg(all(feature = "heapless", feature = "critical-section", not(loom)))]
 
+mod capacity;
 mod fixed;
 mod suite;
 

@@ -1,6 +1,7 @@
 //! The suite, for `FixedMap` with `SpinLock`.
 #![cfg(all(feature = "heapless", not(loom)))]
 
+mod capacity;
 mod fixed;
 mod suite;
 

@@ -1,7 +1,5 @@
 //! A [`FixedMap`] as the suite expects a map: with room enough, and what has to succeed returns no `Result`.
 
-mod capacity;
-
 use std::hash::{BuildHasher, Hash};
 use std::ops::{Deref, DerefMut};
 use std::thread;
@@ -69,6 +67,12 @@ fn patiently<I, R>(mut input: I, mut f: impl FnMut(I) -> Result<R, (I, ErrorKind
             }
             Err((_, kind)) => return Err(kind),
         }
+    }
+}
+
+impl<K, V, L> Map<K, V, L> {
+    pub fn with_lock(lock: L) -> Self {
+        Self(Box::new(FixedMap::with_lock(lock)))
     }
 }
 

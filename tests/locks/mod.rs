@@ -1,19 +1,18 @@
 //! What takes the lock and what does not, what runs under it, and what happens while it is held: seen by a lock of the
-//! user's own.
-#![cfg(all(feature = "alloc", not(loom)))]
+//! user's own. Written once: each map has a file beside this directory that says which `Map` is meant.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use twinmap::{ErrorKind, FxBuildHasher, ScopedRawMutex, SpinLock, WouldBlock};
+use twinmap::{ErrorKind, ScopedRawMutex, SpinLock, WouldBlock};
 
-type Map<K, V> = twinmap::SyncMap<K, V, Watched>;
+use crate::{GROWS, Map};
 
 /// A lock that counts. The clone that a test keeps is the same lock.
 #[derive(Clone, Default)]
-struct Watched(Arc<Inner>);
+pub struct Watched(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -121,7 +120,8 @@ fn misses_and_iteration_take_no_lock_when_nothing_was_added() {
     // Else they do, until there were as many as pay for a promotion.
     let (map, lock) = amended(50);
     let (waits, tries) = lock.during(|| assert!((50..500).all(|key| map.get(&key).is_none())));
-    assert!((1..100).contains(&waits) && tries == 0, "{waits} {tries}");
+    // (The table of a fixed map is as large as its capacity, and so takes so many steps to copy.)
+    assert!((1..if GROWS { 100 } else { 400 }).contains(&waits) && tries == 0, "{waits} {tries}");
 }
 
 #[test]
@@ -155,7 +155,8 @@ fn storing_a_removed_key_again_takes_no_lock_when_nothing_was_added() {
             assert!(map.insert(key, 1).is_none());
         }
     };
-    assert_eq!(lock.during(again), (0, 0));
+    // (A fixed map watches its limit under the lock, for a moment each.)
+    assert_eq!(lock.during(again), (if GROWS { 0 } else { 100 }, 0));
 }
 
 #[test]
@@ -164,7 +165,7 @@ fn removals_that_leave_a_table_much_too_large_try_the_lock_and_do_not_wait() {
     assert_eq!(lock.during(|| assert!((0..25).all(|key| map.remove(&key).is_some()))), (0, 0));
     let (waits, tries) = lock.during(|| assert!((25..100).all(|key| map.remove(&key).is_some())));
     assert_eq!(waits, 0);
-    assert!(tries > 0);
+    assert_eq!(tries > 0, GROWS);
 
     // A small table is never too large.
     let (map, lock) = promoted(4);
@@ -209,7 +210,11 @@ fn promote_and_iter_release_the_lock_in_between() {
     let complete: [fn(&Map<u32, u32>); 2] =
         [|map| map.promote(), |map| assert_eq!(map.pin().iter().count(), map.len())];
     for complete in complete {
-        let keys = if cfg!(miri) { 400 } else { 10_000 };
+        let keys = match GROWS {
+            true if cfg!(not(miri)) => 10_000,
+            true => 400,
+            false => 100,
+        };
         let (map, lock) = amended(keys);
         let (waits, tries) = lock.during(|| complete(&map));
         assert!(waits > keys as usize / 10 && tries == 0, "{waits} {tries}");
@@ -263,7 +268,7 @@ impl Drop for Value {
 #[test]
 fn no_user_code_but_eq_runs_under_the_lock() {
     let lock = Watched::default();
-    let map = Map::<Outside, Value>::with_lock_and_hasher(lock.clone(), FxBuildHasher);
+    let map = Map::<Outside, Value>::with_lock(lock.clone());
     let outside = |result: bool| {
         assert_not_locked();
         result

@@ -1,0 +1,8 @@
+//! The tests of what takes the lock, for `SyncMap`.
+#![cfg(all(feature = "alloc", not(loom)))]
+
+mod locks;
+
+/// Whether the map finds memory as long as the allocator has some.
+pub const GROWS: bool = true;
+pub type Map<K, V> = twinmap::SyncMap<K, V, locks::Watched>;
