@@ -3,8 +3,10 @@
 
 mod models;
 
-use loom::thread::yield_now;
-use models::{Hashing, LoomLock, Value};
+use std::sync::Arc;
+
+use loom::thread::{self, yield_now};
+use models::{Hashing, LoomLock, Value, explore};
 use twinmap::{ErrorKind, FixedMap, InsertError};
 
 /// No larger than the models need: a table is copied slot by slot.
@@ -35,4 +37,48 @@ pub fn update(map: &Map, key: u32, mut f: impl FnMut(&Value) -> Value) {
 /// accesses, and who finds no room tries again.
 pub fn preemptions(wanted: usize) -> usize {
     (wanted - 1).min(2)
+}
+
+/// A map of one key, which is removed: whoever has seen that it is gone is not told that the map is full. The removal may
+/// still be under way, in which case the map is busy.
+///
+/// Guards, in `src/write.rs` and `src/dirty.rs`, that each removal begins before the entry ceases to be live, and, in
+/// `src/count.rs`, that keys and removals under way are looked at as one word.
+fn full_is_never_false(promoted: bool) {
+    explore(4, move || {
+        let map = Arc::new(FixedMap::<u32, u32, 1, LoomLock, 2, Hashing>::with_lock_and_hasher(
+            LoomLock::new(),
+            Hashing::default(),
+        ));
+        map.insert(1, 10).unwrap();
+        if promoted {
+            map.promote();
+        }
+
+        let other = Arc::clone(&map);
+        let removing = thread::spawn(move || assert_eq!(other.remove(&1).as_deref(), Some(&10)));
+        let gone = map.get(&1).is_none();
+        let inserted = map.insert(2, 20).map(|old| assert!(old.is_none())).map_err(|error| error.kind);
+        match inserted {
+            Ok(()) | Err(ErrorKind::Busy) => {}
+            Err(kind) => assert_eq!((kind, gone), (ErrorKind::Full, false)),
+        }
+        removing.join().unwrap();
+        map.reclaim();
+        assert_eq!(map.len(), usize::from(inserted.is_ok()));
+        if inserted.is_err() {
+            map.insert(2, 20).expect("there is room now, and nobody is pinned");
+        }
+        assert_eq!(map.insert(3, 30).map(drop).map_err(|error| error.kind), Err(ErrorKind::Full));
+    });
+}
+
+#[test]
+fn full_is_never_false_while_a_known_key_is_removed() {
+    full_is_never_false(true);
+}
+
+#[test]
+fn full_is_never_false_while_a_recent_key_is_removed() {
+    full_is_never_false(false);
 }

@@ -98,6 +98,8 @@ pub unsafe trait Storage<K, V>:
     #[doc(hidden)]
     #[cfg(not(loom))]
     const NEW: Self;
+    /// The same: loom's atomics are not made at compile time.
+    #[doc(hidden)]
     #[cfg(loom)]
     fn new() -> Self;
 
