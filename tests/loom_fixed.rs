@@ -39,6 +39,10 @@ pub fn preemptions(wanted: usize) -> usize {
     (wanted - 1).min(2)
 }
 
+fn of_one_key() -> Arc<FixedMap<u32, u32, 1, LoomLock, 2, Hashing>> {
+    Arc::new(FixedMap::with_lock_and_hasher(LoomLock::new(), Hashing::default()))
+}
+
 /// A map of one key, which is removed: whoever has seen that it is gone is not told that the map is full. The removal may
 /// still be under way, in which case the map is busy.
 ///
@@ -46,10 +50,7 @@ pub fn preemptions(wanted: usize) -> usize {
 /// `src/count.rs`, that keys and removals under way are looked at as one word.
 fn full_is_never_false(promoted: bool) {
     explore(4, move || {
-        let map = Arc::new(FixedMap::<u32, u32, 1, LoomLock, 2, Hashing>::with_lock_and_hasher(
-            LoomLock::new(),
-            Hashing::default(),
-        ));
+        let map = of_one_key();
         map.insert(1, 10).unwrap();
         if promoted {
             map.promote();
@@ -81,4 +82,23 @@ fn full_is_never_false_while_a_known_key_is_removed() {
 #[test]
 fn full_is_never_false_while_a_recent_key_is_removed() {
     full_is_never_false(false);
+}
+
+/// There is room for one of two keys, of which one has an entry already: guards, in `src/write.rs`, that with a limit a removed
+/// key comes back under the lock only.
+#[test]
+fn the_limit_holds_between_two_insertions() {
+    explore(4, || {
+        let map = of_one_key();
+        map.insert(1, 10).unwrap();
+        map.promote();
+        map.remove(&1);
+
+        let other = Arc::clone(&map);
+        let inserting = thread::spawn(move || other.insert(1, 11).is_ok());
+        let here = map.insert(2, 20).is_ok();
+        let there = inserting.join().unwrap();
+        assert!(here != there, "one of them has room");
+        assert_eq!((map.len(), map.pin().iter().count()), (1, 1));
+    });
 }
