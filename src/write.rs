@@ -58,6 +58,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                     return Ok(Inserted::New(self.published(node)));
                 }
                 Ok(Err(node)) => Ok(node),
+                // Overwriting takes no lock, also when it fails: a handler may have interrupted who has it.
+                Err(value) if matches!(entry.state(), State::Live(_)) => {
+                    return Err(InsertError { key, value, kind: Self::NO_MEMORY });
+                }
                 Err(value) => Err(value),
             };
         }

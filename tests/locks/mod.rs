@@ -59,7 +59,7 @@ unsafe impl ScopedRawMutex for Watched {
 
 impl Watched {
     /// How often `f` waited for the lock, and how often it tried.
-    fn during(&self, f: impl FnOnce()) -> (usize, usize) {
+    pub fn during(&self, f: impl FnOnce()) -> (usize, usize) {
         let counts = || (self.0.waits.load(SeqCst), self.0.tries.load(SeqCst));
         let before = counts();
         f();
