@@ -8,6 +8,11 @@
 //! would need `K: Clone`, would run `Hash` and `Clone` under the lock, where none of the user's code runs but `Eq`, and a slot
 //! takes 12 bytes for a 32-bit key and the number of an entry. For 64 keys and 4 spares that is 128 slots and 1,540
 //! bytes for each; an [`InlineIndex`] takes 208. It holds numbers of entries only, and so needs nothing of the keys.
+//!
+//! Nor would lookups gain. Of a `u32` in 64 (instructions, mean over all 64 scrambled keys; Cortex-M3 and M0, opt-level 3): in a full
+//! `FnvIndexMap` of 64 slots 183 and 213, in a full `FixedMap`, with its pin, 63 and 94. Of 4 keys, a `LinearMap` takes 20 and
+//! 34, a `FixedMap` 53 and 73, of which the pin is 13 and 25 and the probe one comparison: a third kind of index for
+//! few keys has nothing to win.
 
 #[cfg(loom)]
 use core::array;
