@@ -6,8 +6,8 @@
 //! 2. *Copy*: each operation that holds the lock moves the cursor over the next [`copy_step`] buckets of `read`: live
 //!    entries go into `dirty` by the hash they keep, DELETED ones become EXPUNGED and are noted in a list. (Go copies the
 //!    whole map at once.) Calls that need the copy to be complete take the lock again and again for one step each.
-//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries (where memory is limited, also nobody
-//!    else pinned), or when it is full, or when it was asked for, `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
+//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries (where memory is limited, also no
+//!    table retired that somebody still reads), or when it is full, or when it was asked for, `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
 //!
 //! No step depends on the number of entries, and none allocates but the seal.
 //!
@@ -101,7 +101,8 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
 
     /// Counts an operation that needed the lock, for a key that is not in `read`.
     pub(crate) fn miss(&mut self) {
-        self.misses += usize::from(!self.table.is_null());
+        // Saturating: while a promotion has to wait there can be any number.
+        self.misses = self.misses.saturating_add(usize::from(!self.table.is_null()));
     }
 
     /// Has `dirty` promoted when its copy is complete, if there is one.
@@ -305,8 +306,9 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         let due = || {
             let enough = dirty.table(&self.storage).is_some_and(|table| dirty.misses >= table.index().len().max(1));
-            // The tables are few. Who is pinned on the old one would keep it from new keys: better slow than refused.
-            enough && (St::LIMIT.is_none() || self.readers.pins() <= 1)
+            // The tables are few. If one still waits for whoever is pinned on it, another one that does would leave none for
+            // new keys: better slow than refused.
+            enough && (St::LIMIT.is_none() || self.garbage.garbage().tables == 0)
         };
         if dirty.cursor == buckets && (dirty.asked || due()) {
             self.promote_locked(dirty);

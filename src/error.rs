@@ -18,8 +18,9 @@ pub enum ErrorKind {
     OutOfMemory,
     /// As many keys are there as there may be, and this is another one. Only from a [`FixedMap`](crate::FixedMap).
     Full,
-    /// There is room, but memory that was given up is still in use by somebody who is pinned: a guard, an iterator, or an
-    /// operation that this one interrupted or that runs on another core. Only from a [`FixedMap`](crate::FixedMap).
+    /// There is room, but memory that was given up is still in use, or cannot be collected, because somebody is pinned: a guard, an
+    /// iterator, or an operation that this one interrupted or that runs on another core. Only from a
+    /// [`FixedMap`](crate::FixedMap).
     Busy,
 }
 

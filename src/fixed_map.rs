@@ -49,22 +49,22 @@ use crate::twin_map::TwinMap;
 /// overwrites and removals that may happen during the longest pin, plus one for each context that may be in the middle of a
 /// write at the same time. A pin is a [`Pinned`] guard, a [`Ref`], an iterator; each operation is pinned too
 /// while it runs, for instance while an interrupt handler preempts it. When the spares are used up, a write gives
-/// [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds. Finding that out takes a handler that
-/// interrupted the reader a little longer than a write; it should not repeat it at once, for the reader goes on only when the
-/// handler returns.
+/// [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds. Finding that out takes a look at each cell, some
+/// times over. A handler that interrupted the reader should not repeat it at once, for the reader goes on only when the handler
+/// returns.
 ///
 /// The default of 4 suits a program whose `main` looks values up and copies them, and whose handlers of up to three
 /// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred. (Or for
 /// a `main` that iterates over copies.)
 ///
-/// *New* keys also need a table to go into, of which there are three: one that is read, one for them, and one that
-/// somebody still reads. Iteration and [`promote`](TwinMap::promote) turn the second into the first. So new keys can be inserted
-/// while somebody is pinned, until others have iterated meanwhile; after that they are `Busy`, whatever `SPARE` is, until the
-/// pin is gone.
+/// A handler that inserts *new* keys must be ready for `Busy`, whatever `SPARE` is. The entries of keys that were removed before
+/// are collected when a new key needs one, and if somebody is pinned just then, only after that. And new keys need a table to
+/// go into, of which there are three: one that is read, one for them, and one that somebody still reads. Promotion, by iteration
+/// for instance, turns the second into the first. So under one pin there is room for new keys until the map was promoted twice.
 ///
 /// # Size and cost
 ///
-/// On a 32-bit core a map of 32-bit keys and values takes 152 bytes, and 33 for each of its `N + SPARE` cells: 12 for the
+/// On a 32-bit core a map of 32-bit keys and values takes 148 bytes, and 33 for each of its `N + SPARE` cells: 12 for the
 /// value with its link, 16 for the key with its hash, slot and link, 9 for its place in three tables, less what alignment
 /// gives. A `static` one is all zeros at first, and takes no flash.
 ///
@@ -88,6 +88,18 @@ impl<K, V, const N: usize, L, const SPARE: usize, S> FixedMap<K, V, N, L, SPARE,
     /// Whether there are as many keys as there may be. As [`len`](Self::len).
     pub fn is_full(&self) -> bool {
         self.len() == N
+    }
+}
+
+impl<K, V, const N: usize, L, const SPARE: usize, S> Pinned<'_, FixedMap<K, V, N, L, SPARE, S>> {
+    /// How many keys there may be: `N`.
+    pub const fn capacity(&self) -> usize {
+        N
+    }
+
+    /// Whether there are as many keys as there may be. As [`len`](Self::len).
+    pub fn is_full(&self) -> bool {
+        self.map.is_full()
     }
 }
 
@@ -157,8 +169,8 @@ where
     }
 }
 
-/// What may need memory. The guard itself keeps what is overwritten and removed under it from being used again, and so can be
-/// the reason for [`ErrorKind::Busy`].
+/// What may need memory. The guard itself keeps what is unlinked under it from being used again, and so can be
+/// the reason for [`ErrorKind::Busy`]: then another guard, or the same call on the map.
 impl<K, V, const N: usize, L, const SPARE: usize, S> Pinned<'_, FixedMap<K, V, N, L, SPARE, S>>
 where
     K: Eq + Hash,

@@ -12,14 +12,14 @@
 //! 2. The batch belongs to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt that preempted
 //!    the first, a destructor, another core) only says AGAIN and leaves: nobody waits, and nothing is missed,
 //!    since a collector that finds AGAIN goes round once more.
-//! 3. A batch's grace period starts after the batch was taken, hence after everything in it was unlinked.
+//! 3. A batch's grace period starts, or is extended, after what is in the batch was taken, hence after it was unlinked.
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
 //!    lists whole.
 
 use core::ptr;
 
 use crate::entry::{Entry, Node};
-use crate::readers::{Grace, Readers};
+use crate::readers::{Grace, Progress, Readers};
 use crate::storage::{Object, Owned, Pool, Storage, Table};
 use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn, fence};
 
@@ -138,6 +138,27 @@ impl<T: Object> Retired<T> {
         let head = self.incoming.swap(ptr::null_mut(), Ordering::Acquire);
         // SAFETY: the batch is the collector's.
         self.batch.with_mut(|batch| unsafe { *batch = head });
+        !head.is_null()
+    }
+
+    /// Adds what came in to the batch. Whether there was something.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the collector, and the objects are of `pool`.
+    unsafe fn add(&self, pool: &impl Pool<T>) -> bool {
+        // Acquire: as in `take`.
+        let head = self.incoming.swap(ptr::null_mut(), Ordering::Acquire);
+        let mut item = head;
+        // SAFETY: the batch and what was taken are the collector's.
+        self.batch.with_mut(|batch| unsafe {
+            while !item.is_null() {
+                let next = pool.next(item);
+                pool.set_next(item, *batch);
+                *batch = item;
+                item = next;
+            }
+        });
         !head.is_null()
     }
 
@@ -264,7 +285,14 @@ impl<K, V, I> Collector<K, V, I> {
                     if grace.is_none() && (self.nodes.take() | self.entries.take() | self.tables.take()) {
                         *grace = Some(readers.grace());
                     }
-                    grace.as_mut().is_some_and(|grace| readers.poll(grace))
+                    let Some(grace) = grace else { return false };
+                    let progress = readers.poll(grace);
+                    // Values that are overwritten during a long pin would otherwise begin to wait when it is gone, and another
+                    // one there.
+                    if matches!(progress, Progress::Extensible) && self.nodes.add(storage) {
+                        readers.extend(grace);
+                    }
+                    matches!(progress, Progress::Over)
                 }
             });
             if !over {

@@ -260,9 +260,16 @@ where
         V: PartialEq,
     {
         let hash = self.map.hash(key);
-        let exchanged = self.map.core.compare_exchange(&self.pin, hash, |k| key.equivalent(k), current, new);
-        self.map.core.collect();
+        let core = &self.map.core;
+        let exchanged = core.with_memory::<Wait, _, _>(new, |new| {
+            match core.compare_exchange(&self.pin, hash, |k| key.equivalent(k), current, new) {
+                Err(CompareExchangeError { new, kind: Some(kind), .. }) => Err((new, kind)),
+                done => Ok(done),
+            }
+        });
+        core.collect();
         exchanged
+            .unwrap_or_else(|(new, kind)| Err(CompareExchangeError { new, found: self.get(key), kind: Some(kind) }))
     }
 
     /// Removes a key, and returns the value that it had: [`TwinMap::remove`].

@@ -18,6 +18,8 @@
 //!    the writer's, the reader loads pointers that no longer lead to the object.
 //! 2. **Hence each counter needs to be seen at zero once, each on its own**, at any time after the unlinking.
 //!    Which phase a reader chose does not matter to safety, and so the phase may be read `Relaxed` and be stale.
+//!    For the same reason a grace period can be [extended](Readers::extend) to what was unlinked later: it has to wait again only
+//!    for the counters that are not at zero then.
 //! 3. **The flip is for progress.** Overlapping readers could keep one counter above zero for ever. New readers are
 //!    therefore sent to the other phase, once that other phase was seen empty; the old one then drains.
 
@@ -54,9 +56,18 @@ pub(crate) struct Pin<'a> {
     pins: &'a AtomicUsize,
 }
 
-/// The counters that a grace period still waits for: bit `i` of `stripes[phase]` stands for stripe `i`.
+/// The counters that a grace period still waits for: bit `phase * STRIPES + i` stands for the one of stripe `i`.
 pub(crate) struct Grace {
-    stripes: [u32; 2],
+    waiting: u32,
+}
+
+/// How far a grace period is.
+pub(crate) enum Progress {
+    Over,
+    /// Not over; but nobody counts in a counter that it no longer waits for, so that it may be extended to what was unlinked
+    /// since, without becoming longer.
+    Extensible,
+    Waiting,
 }
 
 /// Where a counter that overflowed is put: as far from zero as from the sign change on either side.
@@ -97,42 +108,52 @@ impl Readers {
         Pin { pins }
     }
 
-    /// How many pins there are; a guess, which may be outdated when it is returned.
-    pub(crate) fn pins(&self) -> usize {
-        let pins = self.stripes.iter().flat_map(|stripe| &stripe.pins);
-        // Relaxed: a guess.
-        pins.fold(0, |sum: usize, pins| sum.saturating_add(pins.load(Ordering::Relaxed)))
-    }
-
     /// Starts a grace period for what was unlinked before this call.
     pub(crate) fn grace(&self) -> Grace {
-        Grace { stripes: [(1 << STRIPES) - 1; 2] }
+        Grace { waiting: (1 << (2 * STRIPES)) - 1 }
     }
 
-    /// Whether the grace period is over: then what was unlinked before it began can be freed.
-    pub(crate) fn poll(&self, grace: &mut Grace) -> bool {
+    /// How far the grace period is. When it is over, what was unlinked before it began can be freed.
+    pub(crate) fn poll(&self, grace: &mut Grace) -> Progress {
         // SeqCst: pairs with the fence in `pin` (invariant 1).
         fence(Ordering::SeqCst);
-        for (i, stripe) in self.stripes.iter().enumerate() {
-            for (pins, waiting) in stripe.pins.iter().zip(&mut grace.stripes) {
-                // Acquire: pairs with the unpin. What the reader did happens before the free.
-                if *waiting & (1 << i) != 0 && pins.load(Ordering::Acquire) == 0 {
-                    *waiting &= !(1 << i);
-                }
-            }
+        let in_use = self.in_use();
+        grace.waiting &= in_use;
+        if grace.waiting == 0 {
+            return Progress::Over;
         }
         // Relaxed: only the one that collects flips, and invariant 2 holds for readers.
         let phase = self.phase.load(Ordering::Relaxed) & 1;
-        match (grace.stripes[phase], grace.stripes[1 - phase]) {
-            (0, 0) => true,
-            (_, 0) => {
-                // The other phase has drained: send new readers there, and this one will (invariant 3).
-                self.phase.store(1 - phase, Ordering::Relaxed);
-                false
-            }
-            _ => false,
+        if grace.waiting & counters(1 - phase) == 0 {
+            // The other phase has drained: send new readers there, and this one will (invariant 3).
+            self.phase.store(1 - phase, Ordering::Relaxed);
         }
+        if in_use & !grace.waiting == 0 { Progress::Extensible } else { Progress::Waiting }
     }
+
+    /// Extends the grace period to what was unlinked before this call: waits for all that are pinned now, too.
+    pub(crate) fn extend(&self, grace: &mut Grace) {
+        // SeqCst: pairs with the fence in `pin` (invariant 1).
+        fence(Ordering::SeqCst);
+        grace.waiting |= self.in_use();
+    }
+
+    /// The counters that are not at zero, as in [`Grace`].
+    fn in_use(&self) -> u32 {
+        let mut in_use = 0;
+        for (i, stripe) in self.stripes.iter().enumerate() {
+            for (phase, pins) in stripe.pins.iter().enumerate() {
+                // Acquire: pairs with the unpin. What the reader did happens before the free.
+                in_use |= u32::from(pins.load(Ordering::Acquire) != 0) << (phase * STRIPES + i);
+            }
+        }
+        in_use
+    }
+}
+
+/// The counters of a phase, as in [`Grace`].
+fn counters(phase: usize) -> u32 {
+    ((1 << STRIPES) - 1) << (phase * STRIPES)
 }
 
 /// A stripe for the caller. On a host it is taken from the address of a stack variable: threads have distant stacks,

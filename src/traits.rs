@@ -98,7 +98,7 @@ where
 {
     /// # Panics
     ///
-    /// When there is no memory for a key, or no room.
+    /// When a key finds no memory (`SyncMap`), or the map is full or busy (`FixedMap`).
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         (&*self).extend(entries);
     }
@@ -114,7 +114,7 @@ where
 {
     /// # Panics
     ///
-    /// When there is no memory for a key, or no room.
+    /// When a key finds no memory (`SyncMap`), or the map is full or busy (`FixedMap`).
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         for (key, value) in entries {
             if let Err(error) = self.insert_with::<Wait>(key, value, OnLive::Replace) {

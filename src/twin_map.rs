@@ -19,8 +19,8 @@ use crate::sync::{Ordering, const_fn};
 
 /// The map over its storage `St`: what `SyncMap` and `FixedMap` are.
 ///
-/// Here is all that they have in common. What needs memory, and so may fail in one way or the other, is with each of
-/// them: `insert`, `get_or_insert`, `get_or_insert_with`, `update` and `compare_exchange`.
+/// Here is all that they have in common. What needs memory, and does not report its lack in the same way, is with each of
+/// them: `insert`, `get_or_insert`, `get_or_insert_with` and `update`.
 ///
 /// All operations take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
 /// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes.
@@ -75,8 +75,8 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
 
     /// The number of keys. Takes no lock.
     ///
-    /// While others write it is a number that the map had or was about to have; it never misses a key that was
-    /// inserted before the call and not removed.
+    /// While others write it is a number that the map had or was about to have, should they find memory; it never misses a
+    /// key that was inserted before the call and not removed.
     pub fn len(&self) -> usize {
         self.core.count.get()
     }

@@ -102,9 +102,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             // What was unlinked before, and could not be freed because the operation itself was pinned.
             (0, _) => Ok(true),
             // The entries of removed keys go by a promotion; if the tables had them both, by the second one. Not while
-            // somebody is pinned, who would keep them: this may be a handler that comes again and again, and keeps the
-            // one who is pinned waiting.
-            (1 | 2, Some(_)) if self.readers.pins() == 0 => self.renew::<A>(&self.pin()),
+            // somebody is still pinned on a table from before: there may soon be no other, and this may be a handler that comes
+            // again and again, and keeps the one who is pinned waiting.
+            (1 | 2, Some(_)) if self.garbage.garbage().tables == 0 => self.renew::<A>(&self.pin()),
             _ => Ok(false),
         }
     }

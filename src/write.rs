@@ -25,8 +25,19 @@ enum Edit<R> {
     Expunged,
 }
 
-/// The value of a node that was not used, or that there was no memory for.
-fn value_of<V, P: Pool<Node<V>>>(node: Result<Owned<'_, Node<V>, P>, V>) -> V {
+/// A node with a new value; the value alone when there is no memory.
+type NewNode<'p, V, P> = Result<Owned<'p, Node<V>, P>, V>;
+
+/// What became of an insertion whose key has an entry.
+enum Settled<'p, V, P: Pool<Node<V>>> {
+    Done(Inserted<&'p V>),
+    /// The key is there, but there is no memory for another value.
+    NoMemory(V),
+    /// The entry is not live.
+    NotLive(NewNode<'p, V, P>),
+}
+
+fn value_of<V, P: Pool<Node<V>>>(node: NewNode<'_, V, P>) -> V {
     node.map_or_else(|value| value, |node| node.take().value)
 }
 
@@ -52,17 +63,14 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         if let Some(handle) = read.table.and_then(|table| self.probe(table, hash, |other| key == *other)) {
             // SAFETY: from `read`, under the pin.
             let entry = unsafe { self.entry(handle) };
-            node = match node.map(|node| self.settle(entry, node, on_live)) {
-                Ok(Ok(done)) => return Ok(done),
-                Ok(Err(node)) if self.revive_unlocked(read, entry, node.handle()) => {
+            // No lock is taken for a live key, also when it fails: a handler may have interrupted who has it.
+            node = match self.settle(entry, node, on_live) {
+                Settled::Done(done) => return Ok(done),
+                Settled::NoMemory(value) => return Err(InsertError { key, value, kind: Self::NO_MEMORY }),
+                Settled::NotLive(Ok(node)) if self.revive_unlocked(read, entry, node.handle()) => {
                     return Ok(Inserted::New(self.published(node)));
                 }
-                Ok(Err(node)) => Ok(node),
-                // Overwriting takes no lock, also when it fails: a handler may have interrupted who has it.
-                Err(value) if matches!(entry.state(), State::Live(_)) => {
-                    return Err(InsertError { key, value, kind: Self::NO_MEMORY });
-                }
-                Err(value) => Err(value),
+                Settled::NotLive(node) => node,
             };
         }
         // Before the lock is taken, for the allocator may take its time. Without memory a key that has an entry can
@@ -74,15 +82,16 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             let outcome = self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, hash, &mut key, &mut memory, new));
             let (kind, unused) = match (outcome, node) {
                 (Ok(InsertOutcome::New), Ok(node)) => return Ok(Inserted::New(self.published(node))),
-                (Ok(InsertOutcome::Found(entry)), Ok(unused)) => match self.settle(entry, unused, on_live) {
-                    Ok(done) => return Ok(done),
-                    Err(unused) => {
-                        node = Ok(unused);
+                (Ok(InsertOutcome::Found(entry)), unused) => match self.settle(entry, unused, on_live) {
+                    Settled::Done(done) => return Ok(done),
+                    Settled::NoMemory(value) => (Self::NO_MEMORY, Err(value)),
+                    Settled::NotLive(unused) => {
+                        node = unused;
                         continue;
                     }
                 },
                 (Ok(InsertOutcome::Rejected(kind)), unused) => (kind, unused),
-                (Ok(_), unused) => (Self::NO_MEMORY, unused),
+                (Ok(InsertOutcome::New), unused) => (Self::NO_MEMORY, unused),
                 (Err(error), unused) => (error.into(), unused),
             };
             node = unused;
@@ -264,25 +273,25 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         self.retire_all(Never::unwrap(self.locked::<Wait, _>(|dirty| self.detach(dirty))));
     }
 
-    /// Settles an insertion whose key has an entry. `Err`: the entry is not live.
-    fn settle<'p>(
-        &'p self,
-        entry: &'p Entry<K, V>,
-        node: Owned<'p, Node<V>, St>,
-        on_live: OnLive,
-    ) -> Result<Inserted<&'p V>, Owned<'p, Node<V>, St>> {
-        let settled = self.edit_entry(entry, |current| match on_live {
-            OnLive::Replace => self.replace(entry, current, node.handle()).map(Inserted::Replaced),
-            // SAFETY: from the slot, under the pin that `entry` is under.
-            OnLive::Keep => Ok(Inserted::Kept(unsafe { self.value(current) })),
-        });
-        match settled {
-            Edit::Done(Inserted::Kept(value)) => Ok(Inserted::Kept(value)),
-            Edit::Done(done) => {
-                node.publish();
-                Ok(done)
+    /// Settles an insertion whose key has an entry.
+    fn settle<'p>(&'p self, entry: &'p Entry<K, V>, node: NewNode<'p, V, St>, on_live: OnLive) -> Settled<'p, V, St> {
+        let settled = self.edit_entry(entry, |current| match (on_live, &node) {
+            (OnLive::Replace, Ok(node)) => {
+                self.replace(entry, current, node.handle()).map(Inserted::Replaced).map(Some)
             }
-            Edit::Absent | Edit::Expunged => Err(node),
+            (OnLive::Replace, Err(_)) => Ok(None),
+            // SAFETY: from the slot, under the pin that `entry` is under.
+            (OnLive::Keep, _) => Ok(Some(Inserted::Kept(unsafe { self.value(current) }))),
+        });
+        match (settled, node) {
+            (Edit::Done(Some(done)), node) => {
+                if let (Inserted::Replaced(_), Ok(node)) = (&done, node) {
+                    node.publish();
+                }
+                Settled::Done(done)
+            }
+            (Edit::Done(None), node) => Settled::NoMemory(value_of(node)),
+            (Edit::Absent | Edit::Expunged, node) => Settled::NotLive(node),
         }
     }
 
@@ -328,8 +337,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(unsafe { self.value(current) })
     }
 
-    /// A node with the value; the value back when there is no memory.
-    fn node(&self, value: V) -> Result<Owned<'_, Node<V>, St>, V> {
+    fn node(&self, value: V) -> NewNode<'_, V, St> {
         match self.memory() {
             Some(memory) => Ok(memory.fill(Node::new(value))),
             None => Err(value),
@@ -342,15 +350,17 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         unsafe { self.value(node.publish()) }
     }
 
-    /// Memory for a node or an entry; if there is none, after freeing what can be freed.
+    /// Memory for a node or an entry; if the allocator has none, after freeing what can be freed.
     fn memory<T>(&self) -> Option<Reserved<'_, T, St>>
     where
         St: Pool<T>,
     {
-        Reserved::new(&self.storage).or_else(|| {
-            self.collect();
-            Reserved::new(&self.storage)
-        })
+        let memory = Reserved::new(&self.storage);
+        if memory.is_some() || St::LIMIT.is_some() {
+            return memory;
+        }
+        self.collect();
+        Reserved::new(&self.storage)
     }
 }
 

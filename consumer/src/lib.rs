@@ -71,6 +71,7 @@ pub fn fixed<L: ScopedRawMutex, const N: usize, const SPARE: usize>(map: &'stati
     let _: Result<Ref<'_, u32, u64>, InsertError<u32, u64>> = map.get_or_insert_with(3, || 3);
     let _: Result<Option<Ref<'_, u32, u64>>, ErrorKind> = map.update(&1, |value| value + 1);
     let pinned = map.pin();
+    let _: bool = pinned.is_full() || pinned.capacity() == 0;
     let _: Result<Option<&u64>, InsertError<u32, u64>> = pinned.insert(1, 1);
     let _: Result<&u64, InsertError<u32, u64>> = pinned.get_or_insert(2, 2);
     let _: Result<&u64, InsertError<u32, u64>> = pinned.get_or_insert_with(3, || 3);

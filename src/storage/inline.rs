@@ -165,6 +165,7 @@ impl<K, V, const N: usize, const SPARE: usize> Inline<K, V, N, SPARE> {
     const_fn! {
         fn with_cells() -> Self {
             const {
+                assert!(usize::BITS >= 32, "FixedMap: cores of 16 bits are not supported");
                 assert!(N >= 1, "FixedMap: N, the number of keys, must be at least 1");
                 assert!(SPARE >= 1, "FixedMap: SPARE must be at least 1, for a value is overwritten by putting another beside it");
                 assert!(N <= MOST && SPARE <= MOST - N, "FixedMap: N + SPARE must be at most 32,767");

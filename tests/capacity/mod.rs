@@ -263,14 +263,87 @@ fn new_keys_are_taken_while_a_reader_is_pinned_as_long_as_there_is_room() {
     let pin = map.pin();
     for key in 16..64 {
         assert!(map.insert(key, key).unwrap().is_none());
-        // These are misses, which would pay for a promotion; but then there would be no table for the next key.
+        // These are misses, which pay for a promotion; but if all promoted, there would be no table for the next key.
         assert!((0..64).all(|other| map.get(&other).is_some() == (other <= key)));
     }
     assert_eq!(kind(map.insert(64, 64)), Some(ErrorKind::Full));
-    drop(pin);
     let promotions = map.promotions();
+    drop(pin);
+    map.reclaim();
     (0..200).for_each(|i| assert!(map.get(&(i % 64)).is_some()));
     assert_eq!(map.promotions(), promotions + 1);
+}
+
+/// The spares are as many as the writes under one pin, and one more for a write that is under way: whatever was before.
+#[test]
+fn spares_for_the_longest_pin_are_enough_for_one_pin_after_the_other() {
+    fn back_to_back<const SPARE: usize>(writes: u32) {
+        let map = FixedMap::<u32, u32, 8, Lock, SPARE>::default();
+        (0..8).for_each(|key| drop(map.insert(key, 0).unwrap()));
+        map.promote();
+        for round in 0..20 {
+            // One ends, and another begins, with no write in between.
+            let pin = map.pin();
+            for write in 0..writes {
+                let overwritten = map.insert(write % 8, round);
+                assert!(overwritten.is_ok_and(|old| old.is_some()), "{write} of {writes} in round {round}");
+            }
+            drop(pin);
+        }
+    }
+    back_to_back::<2>(1);
+    back_to_back::<4>(3);
+    back_to_back::<101>(100);
+}
+
+/// Each pin is short, but there is always one. Removed keys still make room.
+#[test]
+fn overlapping_pins_do_not_keep_new_keys_out() {
+    let map = FixedMap::<u32, u32, 64, Lock, 4>::default();
+    (0..64).for_each(|key| drop(map.insert(key, key).unwrap()));
+    map.promote();
+    (1..64).for_each(|key| drop(map.remove(&key)));
+    let (mut pin, mut refused) = (map.pin(), 0);
+    for key in 100..163 {
+        while let Err(error) = map.insert(key, key).map(drop) {
+            assert_eq!(error.kind, ErrorKind::Busy);
+            refused += 1;
+            assert!(refused < 64, "{key}: {} keys, {:?}", map.len(), map.garbage());
+            let next = map.pin();
+            drop(std::mem::replace(&mut pin, next));
+        }
+    }
+    drop(pin);
+    assert!(map.is_full());
+}
+
+/// The guard itself is in the way, but only while it is there.
+#[test]
+fn insertions_each_under_a_guard_of_its_own_succeed_sooner_or_later() {
+    let map = FixedMap::<u32, u32, 8, Lock, 1>::default();
+    for round in 0..50_u32 {
+        for key in 8 * round..8 * round + 8 {
+            let attempts = (1..9).find(|_| map.pin().insert(key, key).is_ok());
+            assert!(attempts.is_some(), "{key}: {} keys, {:?}", map.len(), map.garbage());
+        }
+        map.promote();
+        (8 * round..8 * round + 8).for_each(|key| assert!(map.pin().remove(&key).is_some()));
+    }
+}
+
+#[test]
+fn a_key_that_came_in_between_is_found_without_memory_for_another_value() {
+    let map = FixedMap::<u32, u32, 2, Lock, 1>::default();
+    map.insert(0, 0).unwrap();
+    map.promote();
+    let pin = map.pin();
+    let value = map.get_or_insert_with(1, || {
+        map.insert(1, 11).unwrap();
+        map.insert(0, 10).unwrap();
+        12
+    });
+    assert_eq!(value.as_deref().ok(), Some(&11));
+    drop(pin);
 }
 
 #[test]
