@@ -94,7 +94,8 @@ fn reader_with_a_stale_phase() {
 }
 
 /// As above, with a collector that goes round again for what the writer retired: it has executed its own fence
-/// before, so that the one in `poll` is all there is.
+/// before, so that the one in `poll` is all there is. It may also add what the writer retires to what waits already: `extend`
+/// and its fence.
 #[test]
 fn reader_with_a_stale_phase_and_another_collector() {
     explore(2, || {
