@@ -162,7 +162,7 @@ fn operations() -> impl Strategy<Value = Vec<Op>> {
         1 => Just(Op::Promote),
         1 => Just(Op::Clear),
     ];
-    proptest::collection::vec(op, 1..200)
+    proptest::collection::vec(op, 1..count(200, 40))
 }
 
 /// With more keys than room, and as few spares as there may be: a model that refuses the key beyond the capacity.
