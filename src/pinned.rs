@@ -206,7 +206,7 @@ where
     ) -> Result<Inserted<&V>, InsertError<K, V>> {
         let hash = self.map.hash(&key);
         let core = &self.map.core;
-        let inserted = core.with_memory::<A, _, _>((key, value), |(key, value)| {
+        let inserted = core.with_memory((key, value), |(key, value)| {
             let inserted = core.insert::<A>(&self.pin, hash, key, value, on_live);
             inserted.map_err(|InsertError { key, value, kind }| ((key, value), kind))
         });
@@ -227,7 +227,7 @@ where
     {
         let hash = self.map.hash(key);
         let core = &self.map.core;
-        let updated = core.with_memory::<Wait, _, _>((), |()| {
+        let updated = core.with_memory((), |()| {
             core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind))
         });
         core.collect();
@@ -261,7 +261,7 @@ where
     {
         let hash = self.map.hash(key);
         let core = &self.map.core;
-        let exchanged = core.with_memory::<Wait, _, _>(new, |new| {
+        let exchanged = core.with_memory(new, |new| {
             match core.compare_exchange(&self.pin, hash, |k| key.equivalent(k), current, new) {
                 Err(CompareExchangeError { new, kind: Some(kind), .. }) => Err((new, kind)),
                 done => Ok(done),

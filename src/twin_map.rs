@@ -267,7 +267,7 @@ where
         on_live: OnLive,
     ) -> Result<Inserted<Ref<'_, K, V>>, InsertError<K, V>> {
         let hash = self.hash(&key);
-        let inserted = self.core.with_memory::<A, _, _>((key, value), |(key, value)| {
+        let inserted = self.core.with_memory((key, value), |(key, value)| {
             let pin = self.core.pin();
             match self.core.insert::<A>(&pin, hash, key, value, on_live) {
                 Ok(inserted) => {
@@ -299,7 +299,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hash(key);
-        let updated = self.core.with_memory::<Wait, _, _>((), |()| {
+        let updated = self.core.with_memory((), |()| {
             let pin = self.core.pin();
             let new = self.core.update::<Wait>(&pin, hash, |k| key.equivalent(k), &mut f);
             let new = new.map_err(|kind| ((), kind))?.map(NonNull::from);

@@ -72,7 +72,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Runs an operation, and runs it again when it found no memory and some could be freed. The operation pins for itself.
     ///
     /// It takes `input`, and gives it back with the reason when it failed.
-    pub(crate) fn with_memory<A: Acquire, I, R>(
+    pub(crate) fn with_memory<I, R>(
         &self,
         mut input: I,
         mut operation: impl FnMut(I) -> Result<R, (I, ErrorKind)>,
@@ -84,28 +84,31 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 Err(failed) => failed,
             };
             input = back;
-            let again = if kind == Self::NO_MEMORY { self.recover::<A>(attempt) } else { Ok(false) };
+            let again = kind == Self::NO_MEMORY && self.recover(attempt);
             // Also when that was all: a table may have been promoted.
             self.collect();
-            match again {
-                Ok(true) => attempt += 1,
-                Ok(false) => return Err((input, kind)),
-                Err(error) => return Err((input, error.into())),
+            if !again {
+                return Err((input, kind));
             }
+            attempt += 1;
         }
     }
 
     /// Unlinks what can be, for an operation that found no memory `attempt` times before. Whether to try again.
+    ///
+    /// Never waits for the lock: overwriting does not, and a handler that overwrites may have interrupted who has it.
     #[cold]
-    fn recover<A: Acquire>(&self, attempt: usize) -> Result<bool, A::Error> {
+    fn recover(&self, attempt: usize) -> bool {
         match (attempt, St::LIMIT) {
             // What was unlinked before, and could not be freed because the operation itself was pinned.
-            (0, _) => Ok(true),
+            (0, _) => true,
             // The entries of removed keys go by a promotion; if the tables had them both, by the second one. Not while
             // somebody is still pinned on a table from before: there may soon be no other, and this may be a handler that comes
             // again and again, and keeps the one who is pinned waiting.
-            (1 | 2, Some(_)) if self.garbage.garbage().tables == 0 => self.renew::<A>(&self.pin()),
-            _ => Ok(false),
+            (1 | 2, Some(_)) if self.garbage.garbage().tables == 0 => {
+                matches!(self.renew::<Try>(&self.pin()), Ok(true))
+            }
+            _ => false,
         }
     }
 
