@@ -15,7 +15,9 @@ use crate::twin_map::TwinMap;
 
 /// A concurrent hash map of at most `N` keys, without an allocator: all of its memory is inside.
 ///
-/// It does what [`SyncMap`](crate::SyncMap) does, with the same guarantees: lookups that hit, overwriting and removing
+/// What is here needs memory; all other operations are those of [`TwinMap`].
+///
+/// It does what `SyncMap` does, with the same guarantees: lookups that hit, overwriting and removing
 /// take no lock, from `main`, from an interrupt handler, from a task or from another core. What needs memory returns a
 /// `Result`, and the error hands key and value back. No call ever waits for a reader.
 ///

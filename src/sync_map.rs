@@ -21,7 +21,7 @@ use crate::twin_map::TwinMap;
 /// of the map. Which `L` to choose is the one question to answer: see [the crate's documentation](crate#which-lock). A lock
 /// of your own must exclude its holder too: a recursive mutex is no [`ScopedRawMutex`].
 ///
-/// All operations take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
+/// What is here needs memory; all other operations are those of [`TwinMap`]. All take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
 /// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes.
 ///
 /// ```
