@@ -14,13 +14,13 @@ pub struct WouldBlock;
 pub enum ErrorKind {
     /// The lock is held, and the call would have to wait for it. Only from `try_` operations.
     WouldBlock,
-    /// The allocator has no memory for it. Only from a [`SyncMap`](crate::SyncMap).
+    /// The allocator has no memory for it. Only from a `SyncMap`.
     OutOfMemory,
-    /// As many keys are there as there may be, and this is another one. Only from a [`FixedMap`](crate::FixedMap).
+    /// As many keys are there as there may be, and this is another one. Only from a `FixedMap`.
     Full,
     /// There is room, but memory that was given up is still in use, or cannot be collected, because somebody is pinned: a guard, an
     /// iterator, or an operation that this one interrupted or that runs on another core. Only from a
-    /// [`FixedMap`](crate::FixedMap).
+    /// `FixedMap`.
     Busy,
 }
 

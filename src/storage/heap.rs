@@ -20,7 +20,7 @@ const SPARE_NODES: usize = 4;
 /// A removal of a key and the insertion of another are usually in turn.
 const SPARE_ENTRIES: usize = 2;
 
-/// The memory of a [`SyncMap`](crate::SyncMap): the global allocator's.
+/// The memory of a `SyncMap`: the global allocator's.
 pub struct Heap<K, V> {
     nodes: Spares<Node<V>, SPARE_NODES>,
     entries: Spares<Entry<K, V>, SPARE_ENTRIES>,

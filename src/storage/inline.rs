@@ -29,7 +29,7 @@ pub(crate) mod index;
 
 use index::InlineIndex;
 
-/// The memory of a [`FixedMap`](crate::FixedMap): inside the map.
+/// The memory of a `FixedMap`: inside the map.
 pub struct Inline<K, V, const N: usize, const SPARE: usize> {
     nodes: Cells<Node<V>, N, SPARE>,
     entries: Cells<Entry<K, V>, N, SPARE>,
