@@ -13,7 +13,7 @@ use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind, InsertError};
 use crate::garbage::Chain;
 use crate::map::{Acquire, Core, Found, Inserted, Never, OnLive, Snapshot, Wait};
-use crate::readers::Pin;
+use crate::readers::{Pin, Readers};
 use crate::storage::{Index, Owned, Pool, Reserved, Storage};
 use crate::sync::{Ordering, fence};
 
@@ -416,7 +416,9 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     /// Frees all garbage, for whoever has exclusive access.
     pub(crate) fn free_garbage(&mut self) {
-        // SAFETY: nobody can be pinned: pins borrow the map. (Forgotten ones are not used.)
+        // Nobody can be pinned: pins borrow the map. Forgotten ones are never used nor dropped, and count no longer.
+        self.readers = Readers::new();
+        // SAFETY: access is exclusive.
         unsafe { self.garbage.free_all(&self.storage) };
     }
 

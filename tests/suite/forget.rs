@@ -1,4 +1,5 @@
-//! Guards and iterators that are forgotten (`mem::forget`) are never unsound; what they keep is freed with the map.
+//! Guards and iterators that are forgotten (`mem::forget`) are never unsound; what they keep is freed with the map, or when the map
+//! is nobody else's.
 
 #![allow(clippy::forget_non_drop)] // Whether they have a destructor is not what matters here.
 
@@ -29,7 +30,7 @@ fn change(census: &'static Census, map: &Map<u32, Tracked>) {
 }
 
 #[test]
-fn a_forgotten_pinned_or_ref_or_iterator_is_a_pin_for_ever() {
+fn a_forgotten_pinned_or_ref_or_iterator_is_a_pin_until_the_map_is_nobody_elses() {
     static CENSUS: Census = Census::new();
     let forget_one: [fn(&Map<u32, Tracked>); 6] = [
         |map| forget(map.pin()),
@@ -60,7 +61,9 @@ fn a_forgotten_pinned_or_ref_or_iterator_is_a_pin_for_ever() {
         assert!(map.iter_mut().all(|(key, value)| value.id() == *key));
         let len = map.len();
         assert_eq!(map.drain().filter(|(key, value)| value.id() == *key).count(), len);
+        // That nobody else had the map has ended the pin.
         change(&CENSUS, &map);
+        assert!(map.garbage().is_empty());
         let len = map.len();
         assert_eq!(map.into_iter().filter(|(key, value)| value.id() == *key).count(), len);
         CENSUS.assert_all_dropped();
