@@ -84,29 +84,29 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 Err(failed) => failed,
             };
             input = back;
-            let again = kind == Self::NO_MEMORY && self.recover(attempt);
-            // Also when that was all: a table may have been promoted.
+            // What could not be freed because the operation itself was pinned; it may also have promoted a table.
             self.collect();
-            if !again {
+            if kind != Self::NO_MEMORY || !self.recover(attempt) {
                 return Err((input, kind));
             }
             attempt += 1;
         }
     }
 
-    /// Unlinks what can be, for an operation that found no memory `attempt` times before. Whether to try again.
+    /// Frees what can be, for an operation that has found no memory, after `attempt` others. Whether to try again.
     ///
     /// Never waits for the lock: overwriting does not, and a handler that overwrites may have interrupted who has it.
     #[cold]
     fn recover(&self, attempt: usize) -> bool {
         match (attempt, St::LIMIT) {
-            // What was unlinked before, and could not be freed because the operation itself was pinned.
             (0, _) => true,
             // The entries of removed keys go by a promotion; if the tables had them both, by the second one. Not while
             // somebody is still pinned on a table from before: there may soon be no other, and this may be a handler that comes
             // again and again, and keeps the one who is pinned waiting.
             (1 | 2, Some(_)) if self.garbage.garbage().tables == 0 => {
-                matches!(self.renew::<Try>(&self.pin()), Ok(true))
+                let renewed = self.renew::<Try>(&self.pin());
+                self.collect();
+                matches!(renewed, Ok(true))
             }
             _ => false,
         }
