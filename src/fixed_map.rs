@@ -66,15 +66,16 @@ use crate::twin_map::TwinMap;
 ///
 /// # Size and cost
 ///
-/// On a 32-bit core a map of 32-bit keys and values takes 148 bytes, and 33 for each of its `N + SPARE` cells: 12 for the
-/// value with its link, 16 for the key with its hash, slot and link, 9 for its place in three tables, less what alignment
-/// gives. A `static` one is all zeros at first, and takes no flash.
+/// On a 32-bit core a map of 32-bit keys and values takes 148 bytes, and 33 for each of its `N + SPARE` cells: 8 for a
+/// value and its link, 16 for a key and its hash, slot and link, 9 for its places in three tables. A `static` one is all zeros
+/// at first, and takes no flash.
 ///
 /// A map with room to spare does what it does in constant time, as `SyncMap`. The fuller it is of keys, the more often
 /// a new one has to have the memory of removed ones collected first, which takes a walk through the map: of a full map, one
 /// walk for each 1 to `SPARE` new keys. The walk takes the lock for one short step after the other.
 ///
-/// The hash that is used is its lowest 15 bits: a hasher that returns small keys as they are puts them all in one place.
+/// Of a hash, the lowest 15 bits are used, as a fraction: a hasher that returns small keys as they are puts them all in one
+/// place.
 ///
 /// The map may be moved as long as it is not borrowed. It is as large as said above, so on a small stack make it where it
 /// stays: in a `static`.

@@ -10,8 +10,8 @@
 //! bytes for each; an [`InlineIndex`] takes 208. It holds numbers of entries only, and so needs nothing of the keys.
 //!
 //! Nor would lookups gain. Of a `u32` in 64 (instructions, mean over all 64 scrambled keys; Cortex-M3 and M0, opt-level 3): in a full
-//! `FnvIndexMap` of 64 slots 183 and 213, in a full `FixedMap`, with its pin, 63 and 94. Of 4 keys, a `LinearMap` takes 20 and
-//! 34, a `FixedMap` 53 and 73, of which the pin is 13 and 25 and the probe one comparison: a third kind of index for
+//! `FnvIndexMap` of 64 slots 183 and 212, in a full `FixedMap`, with its pin, 64 and 94. Of 4 keys, a `LinearMap` takes 19 and
+//! 33, a `FixedMap` 53 and 73, of which the pin is 12 and 24 and the probe one comparison: a third kind of index for
 //! few keys has nothing to win.
 
 #[cfg(loom)]
