@@ -60,7 +60,8 @@ use crate::twin_map::TwinMap;
 /// a `main` that iterates over copies.)
 ///
 /// A handler that inserts *new* keys must be ready for `Busy`, whatever `SPARE` is. The entries of keys that were removed before
-/// are collected when a new key needs one, and if somebody is pinned just then, only after that. And new keys need a table to
+/// are collected when a new key needs one, and if somebody is pinned just then, only after that; a `main` that calls
+/// [`promote`](TwinMap::promote) now and then, with nothing pinned, has them collected ahead. And new keys need a table to
 /// go into, of which there are three: one that is read, one for them, and one that somebody still reads. Promotion, by iteration
 /// for instance, turns the second into the first. So under one pin there is room for new keys until the map was promoted twice.
 ///
