@@ -10,7 +10,7 @@ use twinmap::{Equivalent, ErrorKind, FixedMap, FxBuildHasher, InsertError, IntoI
 
 /// For the test with most keys, and the one with most values that are overwritten under a pin.
 const N: usize = if cfg!(miri) { 128 } else { 512 };
-const SPARE: usize = if cfg!(miri) { 1_100 } else { 1_200 };
+const SPARE: usize = if cfg!(miri) { 256 } else { 1_200 };
 
 type Inner<K, V, L, S> = FixedMap<K, V, N, L, SPARE, S>;
 

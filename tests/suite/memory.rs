@@ -111,7 +111,7 @@ fn what_is_unlinked_is_freed_at_once_when_nobody_is_pinned() {
 #[test]
 fn garbage_of_a_long_pin_is_what_was_written_and_one_reclaim_frees_it() {
     static CENSUS: Census = Census::new();
-    let (keys, writes) = (50, 20);
+    let (keys, writes) = (50, count(20, 3) as u32);
     let map = Map::<u32, Tracked>::default();
     (0..keys).for_each(|key| drop(map.insert(key, CENSUS.track(key))));
     map.promote();
