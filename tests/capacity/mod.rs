@@ -173,7 +173,7 @@ fn operations(keys: u8, most: usize) -> impl Strategy<Value = Vec<Op>> {
         1 => Just(Op::Promote),
         1 => Just(Op::Clear),
     ];
-    proptest::collection::vec(op, 1..count(most, 40))
+    proptest::collection::vec(op, 1..count(most, 30))
 }
 
 /// With more keys than room, and as few spares as there may be: a model that refuses the key beyond the capacity.
@@ -232,7 +232,7 @@ fn agrees_with_the_model<const N: usize, const SPARE: usize>(operations: &[Op]) 
 proptest! {
     #![proptest_config(ProptestConfig {
         // Some faults need many: where they are fast, there are.
-        cases: count(if cfg!(debug_assertions) { 500 } else { 8_000 }, 4) as u32,
+        cases: count(if cfg!(debug_assertions) { 500 } else { 8_000 }, 1) as u32,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
