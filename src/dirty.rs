@@ -392,8 +392,9 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         if leads_to(read.table, entry, handle) {
             return Some(Taken::Shared(entry));
         }
+        let table = dirty.table_mut(&self.storage)?;
         self.count.begin_removal();
-        dirty.table_mut(&self.storage)?.index_mut().remove(entry.hash, handle, |entry| self.hash_of(entry));
+        table.index_mut().remove(entry.hash, handle, |entry| self.hash_of(entry));
         Some(Taken::Own(handle))
     }
 
