@@ -44,8 +44,15 @@ pub fn note(what: fmt::Arguments) {
     println!("    {what}");
 }
 
-/// The arguments: `--list`; `--exact`; `--from N`, which leaves out the first N of those chosen; and words, of which a test's
-/// name has to contain one.
+static THOROUGH: AtomicBool = AtomicBool::new(false);
+
+/// Whether there is time for all combinations, instead of one after the other.
+pub fn thorough() -> bool {
+    THOROUGH.load(Relaxed)
+}
+
+/// The arguments: `--list`; `--exact`; `--thorough`; `--from N`, which leaves out the first N of those chosen; and words, of
+/// which a test's name has to contain one.
 fn run() -> ! {
     let arguments = semihosting::experimental::env::args::<512>().expect("at most 512 bytes of arguments");
     let (mut list, mut exact, mut from, mut words) = (false, false, 0, [""; 8]);
@@ -55,6 +62,7 @@ fn run() -> ! {
         match argument.expect("an argument is UTF-8") {
             "--list" => list = true,
             "--exact" => exact = true,
+            "--thorough" => THOROUGH.store(true, Relaxed),
             "--from" => {
                 let number = arguments.next().and_then(|number| number.ok()?.parse().ok());
                 from = number.expect("--from takes a number");

@@ -4,23 +4,36 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::mem::MaybeUninit;
 
 use embedded_alloc::TlsfHeap;
+use portable_atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// In bytes. Of the boards' 64 KiB, it leaves room for the maps in statics and for the stack.
-const SIZE: usize = if cfg!(roomy) { 256 * 1024 } else { 28 * 1024 };
+const SIZE: usize = if cfg!(roomy) { 128 * 1024 } else { 28 * 1024 };
 
 static HEAP: TlsfHeap = TlsfHeap::empty();
 
 /// The allocator. An image that needs one has it as `#[global_allocator]`.
 pub struct System;
 
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+impl System {
+    /// How many allocations there are.
+    pub fn live() -> usize {
+        LIVE.load(Relaxed)
+    }
+}
+
 // SAFETY: it is the heap, which holds up the promises.
 unsafe impl GlobalAlloc for System {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { HEAP.alloc(layout) }
+        let memory = unsafe { HEAP.alloc(layout) };
+        LIVE.fetch_add(usize::from(!memory.is_null()), Relaxed);
+        memory
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(1, Relaxed);
         // SAFETY: the caller's promise.
         unsafe { HEAP.dealloc(memory, layout) }
     }

@@ -16,7 +16,12 @@ pub mod cores;
 mod critical;
 pub mod harness;
 mod heap;
+pub mod priorities;
+pub mod random;
+#[cfg(target_arch = "arm")]
+pub mod threads;
 pub mod timer;
+pub mod workload;
 
 pub use linkme;
 pub use on_target_macros::test;
@@ -53,6 +58,9 @@ pub mod thread {
             Self(value)
         }
     }
+
+    /// There is nobody to yield to.
+    pub fn yield_now() {}
 
     impl<T> core::ops::Deref for LocalKey<T> {
         type Target = T;

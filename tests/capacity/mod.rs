@@ -1,8 +1,10 @@
 //! Tests of what only the fixed map has, a capacity: `Full` exactly when it is, `Busy` only when somebody is pinned, and all sequences of at most `N` keys for ever.
 
-use std::collections::HashMap;
+mod sequences;
 
-use proptest::prelude::*;
+use std::boxed::Box;
+use std::vec::Vec;
+
 use twinmap::{ErrorKind, FixedMap, InsertError};
 
 use crate::Lock;
@@ -10,7 +12,7 @@ use crate::suite::alloc::{failing_always, usage};
 use crate::suite::tracked::{Census, Tracked};
 use crate::suite::{Random, count};
 
-fn kind<T, K, V>(result: Result<T, InsertError<K, V>>) -> Option<ErrorKind> {
+pub fn kind<T, K, V>(result: Result<T, InsertError<K, V>>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind)
 }
 
@@ -66,8 +68,9 @@ fn a_full_map_refuses_new_keys_only() {
     }
 }
 
-/// 32,767 cells are the most that there may be. (In statics, for the stack of a thread.)
+/// 32,767 cells are the most that there may be. (In statics, for the stack of a thread; 3 MB.)
 #[test]
+#[cfg(not(target_os = "none"))]
 #[cfg_attr(miri, ignore = "the same with more cells, which takes an interpreter an hour")]
 fn the_largest_maps_work() {
     type Largest<const N: usize, const SPARE: usize> = FixedMap<u16, u8, N, Lock, SPARE>;
@@ -135,118 +138,6 @@ fn a_full_map_takes_a_million_keys_one_for_the_other() {
     for churn in &churns[..count(5, 3)] {
         let promotions = churn(steps);
         assert!(promotions > count(100, 0), "{promotions}");
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Insert(u8),
-    GetOrInsert(u8),
-    Update(u8),
-    Remove(u8),
-    Get(u8),
-    /// Insertions, if they find room, removals and iteration under one guard, which leaves garbage.
-    Pinned(Vec<(Act, u8)>),
-    Iterate,
-    Promote,
-    Clear,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Act {
-    Insert,
-    Remove,
-    Iterate,
-}
-
-fn operations(keys: u8, most: usize) -> impl Strategy<Value = Vec<Op>> {
-    let key = 0..keys;
-    let act = prop_oneof![2 => Just(Act::Insert), 1 => Just(Act::Remove), 1 => Just(Act::Iterate)];
-    let op = prop_oneof![
-        10 => key.clone().prop_map(Op::Insert),
-        3 => key.clone().prop_map(Op::GetOrInsert),
-        3 => key.clone().prop_map(Op::Update),
-        8 => key.clone().prop_map(Op::Remove),
-        6 => key.clone().prop_map(Op::Get),
-        2 => proptest::collection::vec((act, key), 0..8).prop_map(Op::Pinned),
-        1 => Just(Op::Iterate),
-        1 => Just(Op::Promote),
-        1 => Just(Op::Clear),
-    ];
-    proptest::collection::vec(op, 1..count(most, 30))
-}
-
-/// With more keys than room, and as few spares as there may be: a model that refuses the key beyond the capacity.
-fn agrees_with_the_model<const N: usize, const SPARE: usize>(operations: &[Op]) {
-    let map = FixedMap::<u8, Box<usize>, N, Lock, SPARE>::default();
-    let mut model = HashMap::new();
-    for (i, op) in operations.iter().enumerate() {
-        let full = |key| (model.len() == N && !model.contains_key(&key)).then_some(ErrorKind::Full);
-        match *op {
-            Op::Insert(key) => match full(key) {
-                None => assert_eq!(
-                    map.insert(key, Box::new(i)).unwrap().as_deref(),
-                    model.insert(key, Box::new(i)).as_ref()
-                ),
-                full => assert_eq!(kind(map.insert(key, Box::new(i))), full),
-            },
-            Op::GetOrInsert(key) => match full(key) {
-                None => {
-                    assert_eq!(*map.get_or_insert(key, Box::new(i)).unwrap(), *model.entry(key).or_insert(Box::new(i)))
-                }
-                full => assert_eq!(kind(map.get_or_insert(key, Box::new(i))), full),
-            },
-            Op::Update(key) => {
-                let new = map.update(&key, |value| Box::new(**value + 1)).unwrap();
-                model.entry(key).and_modify(|value| **value += 1);
-                assert_eq!(new.as_deref(), model.get(&key));
-            }
-            Op::Remove(key) => assert_eq!(map.remove(&key).as_deref(), model.remove(&key).as_ref()),
-            Op::Get(key) => assert_eq!(map.get(&key).as_deref(), model.get(&key)),
-            Op::Pinned(ref acts) => {
-                let pin = map.pin();
-                for &(act, key) in acts {
-                    let full = model.len() == N && !model.contains_key(&key);
-                    match act {
-                        Act::Insert => match pin.insert(key, Box::new(i)) {
-                            Ok(old) => assert_eq!(old, model.insert(key, Box::new(i)).as_ref()),
-                            Err(error) => assert_eq!(error.kind, if full { ErrorKind::Full } else { ErrorKind::Busy }),
-                        },
-                        Act::Remove => assert_eq!(pin.remove(&key), model.remove(&key).as_ref()),
-                        Act::Iterate => assert_eq!(pin.iter().count(), model.len()),
-                    }
-                }
-            }
-            Op::Iterate => assert_eq!(map.pin().iter().map(|(&k, v)| (k, v.clone())).collect::<HashMap<_, _>>(), model),
-            Op::Promote => map.promote(),
-            Op::Clear => {
-                map.clear();
-                model.clear();
-            }
-        }
-        assert_eq!((map.len(), map.is_full()), (model.len(), model.len() == N));
-    }
-    assert_eq!(map.into_iter().collect::<HashMap<_, _>>(), model);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        // Some faults need many: where they are fast, there are.
-        cases: count(if cfg!(debug_assertions) { 500 } else { 8_000 }, 1) as u32,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn random_sequences_beyond_the_capacity_agree_with_the_model(operations in operations(8, 400)) {
-        agrees_with_the_model::<1, 1>(&operations);
-        agrees_with_the_model::<3, 1>(&operations);
-        agrees_with_the_model::<5, 2>(&operations);
-    }
-
-    #[test]
-    fn random_sequences_beyond_a_larger_capacity_agree_with_the_model(operations in operations(42, 800)) {
-        agrees_with_the_model::<20, 1>(&operations);
     }
 }
 

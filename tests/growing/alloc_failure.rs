@@ -1,6 +1,10 @@
 //! Each allocation of an operation made to fail in turn; and operations without any memory.
 
-use std::collections::HashMap;
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
 
 use twinmap::ErrorKind;
 
@@ -9,7 +13,7 @@ use crate::suite::alloc::{failing_always, failing_nth, usage};
 use crate::suite::count;
 
 type Texts = Map<String, Box<str>>;
-type Model = HashMap<String, Box<str>>;
+type Model = BTreeMap<String, Box<str>>;
 
 fn text(key: u32) -> String {
     format!("key {key}")
@@ -121,7 +125,7 @@ fn try_insert_hands_key_and_value_back_at_each_failure() {
 #[test]
 fn a_growing_map_survives_random_failures() {
     let start = usage();
-    let (map, mut model, mut errors) = (Map::<u32, u32>::default(), HashMap::new(), 0);
+    let (map, mut model, mut errors) = (Map::<u32, u32>::default(), BTreeMap::new(), 0);
     for i in 0..count(3_000, 300) as u32 {
         let (inserted, _) = failing_nth(i as usize % 5, i % 7 == 0, || map.try_insert(i, i).map(|_| ()));
         match inserted {
@@ -137,7 +141,7 @@ fn a_growing_map_survives_random_failures() {
         assert_eq!(map.len(), model.len());
     }
     assert!(errors > 50 && model.len() > 50);
-    assert_eq!(map.into_iter().collect::<HashMap<_, _>>(), model);
+    assert_eq!(map.into_iter().collect::<BTreeMap<_, _>>(), model);
     drop(model);
     assert_eq!(usage().live_since(start), 0, "leaked");
 }

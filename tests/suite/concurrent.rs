@@ -6,6 +6,9 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
+use twinmap::Garbage;
+
+use super::memory::any_operation;
 use super::tracked::Census;
 use super::{Random, count};
 use crate::Map;
@@ -314,4 +317,24 @@ fn a_pinned_reader_keeps_what_it_saw() {
     assert!(map.promotions() > 1);
     drop(map);
     VALUES.assert_all_dropped();
+}
+
+#[test]
+fn drops_are_exact_after_threads_did_anything() {
+    static CENSUS: Census = Census::new();
+    let map = Map::default();
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            let map = &map;
+            scope.spawn(move || {
+                let mut random = Random::new(40 + seed);
+                (0..count(10_000, 80)).for_each(|_| any_operation(map, &CENSUS, &mut random));
+            });
+        }
+    });
+    map.promote();
+    map.reclaim();
+    assert_eq!((CENSUS.live(), map.garbage()), (2 * map.len(), Garbage::default()));
+    drop(map);
+    CENSUS.assert_all_dropped();
 }

@@ -1,6 +1,6 @@
 //! What is allocated, freed and dropped, and when.
 
-use std::thread;
+use std::vec::Vec;
 
 use twinmap::Garbage;
 
@@ -49,26 +49,6 @@ fn nothing_leaks_when_a_map_drops_in_any_state() {
     }
     CENSUS.assert_all_dropped();
     assert_eq!((usage().live_since(start), usage().bytes), (0, start.bytes));
-}
-
-#[test]
-fn drops_are_exact_after_threads_did_anything() {
-    static CENSUS: Census = Census::new();
-    let map = Map::default();
-    thread::scope(|scope| {
-        for seed in 0..4 {
-            let map = &map;
-            scope.spawn(move || {
-                let mut random = Random::new(40 + seed);
-                (0..count(10_000, 80)).for_each(|_| any_operation(map, &CENSUS, &mut random));
-            });
-        }
-    });
-    map.promote();
-    map.reclaim();
-    assert_eq!((CENSUS.live(), map.garbage()), (2 * map.len(), Garbage::default()));
-    drop(map);
-    CENSUS.assert_all_dropped();
 }
 
 #[test]

@@ -1,23 +1,41 @@
 //! Tests of the public API, written once: each map and lock has a file beside this directory that says which `Map` is
-//! meant, and includes them.
+//! meant, and includes them. Those in on-target/tests, for cores without an operating system, include them as well: there,
+//! `std` is what on-target has under its names.
 
 pub mod alloc;
 pub mod keys;
+pub mod sequences;
 pub mod tracked;
 
-mod concurrent;
 mod forget;
-mod inconsistent;
-mod linearizable;
 pub mod memory;
 mod model;
-mod panics;
 mod reentrant;
 mod states;
 
-/// A count for a normal run, and for Miri, which is some thousand times slower.
-pub fn count(normal: usize, miri: usize) -> usize {
-    if cfg!(miri) { miri } else { normal }
+// These need threads, or unwinding.
+#[cfg(not(target_os = "none"))]
+mod concurrent;
+#[cfg(not(target_os = "none"))]
+mod inconsistent;
+#[cfg(not(target_os = "none"))]
+mod linearizable;
+#[cfg(not(target_os = "none"))]
+mod panics;
+
+/// A count for a normal run; and for Miri, which is some thousand times slower, or for a microcontroller's memory.
+pub const fn count(normal: usize, few: usize) -> usize {
+    if cfg!(any(miri, target_os = "none")) { few } else { normal }
+}
+
+/// As `count`, where it is about time only: a board has less of it than the host, but not so much less.
+pub const fn times(normal: usize, miri: usize) -> usize {
+    if cfg!(target_os = "none") {
+        let tenth = normal / 10;
+        if tenth > miri { tenth } else { miri }
+    } else {
+        count(normal, miri)
+    }
 }
 
 /// Numbers that look random (xorshift), the same in each run.

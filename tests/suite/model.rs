@@ -1,15 +1,17 @@
-//! Random sequences of all operations give what a `HashMap` gives, wherever a promotion is forced.
+//! Random sequences of all operations give what a `BTreeMap` gives, wherever a promotion is forced.
 
+use std::boxed::Box;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::format;
 use std::hash::{BuildHasher, Hasher};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
+use std::string::String;
 
-use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use twinmap::FxBuildHasher;
 
-use super::count;
+use super::sequences::{self, Choices};
+use super::{count, times};
 use crate::Map;
 
 /// An operation on a key, given by a number, or on the whole map. Operations come through the map or through `Pinned`.
@@ -40,34 +42,27 @@ enum Op {
     IntoIter,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    op: Op,
-    key: u32,
-    pinned: bool,
-}
+type Step = sequences::Step<Op>;
 
-fn steps(keys: u32, len: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<Step>> {
+const CHOICES: Choices<Op> = {
     use Op::*;
-    let op = prop_oneof![
-        10 => prop_oneof![Just(Get), Just(TryGet), Just(GetKeyValue), Just(ContainsKey)],
-        20 => prop_oneof![Just(Insert), Just(TryInsert)],
-        8 => prop_oneof![Just(GetOrInsert), Just(GetOrInsertWith)],
-        6 => Just(Update),
-        6 => any::<bool>().prop_map(|stale| CompareExchange { stale }),
-        15 => prop_oneof![Just(Remove), Just(TryRemove)],
-        4 => any::<bool>().prop_map(RemoveIf),
-        1 => any::<bool>().prop_map(|odd| Retain { odd }),
-        1 => Just(Clear),
-        3 => Just(Promote),
-        1 => Just(Reclaim),
-        2 => Just(Iterate),
-        2 => prop_oneof![Just(GetMut), Just(IterMut), Just(Extend)],
-        1 => prop_oneof![Just(Drain), Just(IntoIter)],
-    ];
-    let step = (op, 0..keys, any::<bool>()).prop_map(|(op, key, pinned)| Step { op, key, pinned });
-    proptest::collection::vec(step, len)
-}
+    &[
+        (10, &[Get, TryGet, GetKeyValue, ContainsKey]),
+        (20, &[Insert, TryInsert]),
+        (8, &[GetOrInsert, GetOrInsertWith]),
+        (6, &[Update]),
+        (6, &[CompareExchange { stale: false }, CompareExchange { stale: true }]),
+        (15, &[Remove, TryRemove]),
+        (4, &[RemoveIf(false), RemoveIf(true)]),
+        (1, &[Retain { odd: false }, Retain { odd: true }]),
+        (1, &[Clear]),
+        (3, &[Promote]),
+        (1, &[Reclaim]),
+        (2, &[Iterate]),
+        (2, &[GetMut, IterMut, Extend]),
+        (1, &[Drain, IntoIter]),
+    ]
+};
 
 /// All hashes are one of two.
 #[derive(Default)]
@@ -95,7 +90,7 @@ impl Hasher for LowestBit {
 
 /// Boxed, so that Miri sees a use after free even where the map uses the memory again.
 type Number = Box<u32>;
-type Values = HashMap<String, Number>;
+type Values = BTreeMap<String, Number>;
 
 fn number(value: Option<impl Deref<Target = Number>>) -> Option<u32> {
     value.map(|value| **value)
@@ -294,54 +289,37 @@ fn run<S: BuildHasher + Default>(steps: &[Step], force: Force, check_each: bool)
 }
 
 /// Runs `test` on many sequences; it returns how many promotions there were, and there have to be some.
-fn for_all(cases: usize, steps: impl Strategy<Value = Vec<Step>>, test: impl Fn(&[Step]) -> usize) {
+fn for_all(cases: usize, keys: u32, len: Range<usize>, test: impl Fn(&[Step]) -> usize) {
     let promotions = Cell::new(0);
-    let config = Config { cases: cases as u32, failure_persistence: None, ..Config::default() };
-    // Miri has time for a few sequences only: the same ones each time, so that some are known to promote.
-    let mut runner = if cfg!(miri) {
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
-    } else {
-        TestRunner::new(config)
-    };
-    let tested = runner.run(&steps, |steps| {
-        promotions.set(promotions.get() + test(&steps));
-        Ok(())
-    });
-    if let Err(failure) = tested {
-        panic!("{failure}");
-    }
-    assert!(promotions.get() > count(cases, 0), "hardly any promotions: {}", promotions.get());
+    sequences::for_all(cases, CHOICES, keys, len, |steps| promotions.set(promotions.get() + test(steps)));
+    assert!(promotions.get() > times(cases, 0), "hardly any promotions: {}", promotions.get());
 }
 
 #[test]
 fn random_sequences_agree_with_the_model() {
-    for_all(count(400, 3), steps(6, count(0, 20)..60), |steps| run::<FxBuildHasher>(steps, Force::Never, false));
+    for_all(times(400, 3), 6, count(0, 20)..60, |steps| run::<FxBuildHasher>(steps, Force::Never, false));
 }
 
 #[test]
 fn random_sequences_agree_with_the_model_after_each_step() {
-    for_all(count(200, 2), steps(6, count(0, 20)..40), |steps| run::<FxBuildHasher>(steps, Force::Never, true));
+    for_all(times(200, 2), 6, count(0, 20)..40, |steps| run::<FxBuildHasher>(steps, Force::Never, true));
 }
 
 /// More keys than one step of the incremental copy takes.
 #[test]
 fn random_sequences_on_larger_tables_agree_with_the_model() {
     let (keys, shortest) = (count(100, 24) as u32, count(300, 80));
-    for_all(count(60, 1), steps(keys, shortest..2 * shortest), |steps| {
-        run::<FxBuildHasher>(steps, Force::Never, false)
-    });
+    for_all(times(60, 1), keys, shortest..2 * shortest, |steps| run::<FxBuildHasher>(steps, Force::Never, false));
 }
 
 #[test]
 fn random_sequences_agree_with_the_model_where_hashes_collide() {
-    for_all(count(200, 2), steps(24, count(0, 20)..count(150, 60)), |steps| {
-        run::<TwoHashes>(steps, Force::Never, false)
-    });
+    for_all(times(200, 2), 24, count(0, 20)..count(150, 60), |steps| run::<TwoHashes>(steps, Force::Never, false));
 }
 
 #[test]
 fn random_sequences_agree_with_the_model_with_a_promotion_forced_at_each_point() {
-    for_all(count(150, 2), steps(5, count(1, 8)..count(24, 12)), |steps| {
+    for_all(times(150, 2), 5, count(1, 8)..count(24, 12), |steps| {
         let once: usize = (0..steps.len()).map(|at| run::<FxBuildHasher>(steps, Force::Before(at), false)).sum();
         once + run::<FxBuildHasher>(steps, Force::Always, false)
     });

@@ -1,6 +1,6 @@
 //! What each operation does to a key, in each state that the key's entry can be in.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::count;
 use crate::Map;
@@ -10,7 +10,7 @@ type Numbers = Map<u32, u32>;
 /// The key that is looked at. The others are there to bring about the state.
 const KEY: u32 = 0;
 /// With so many others, the incremental copy takes several steps.
-const MANY: u32 = if cfg!(miri) { 16 } else { 100 };
+const MANY: u32 = count(100, 16) as u32;
 
 /// How the key's entry came into its state. After each, the key had the value 1, and was removed if `deleted`.
 #[derive(Clone, Copy, Debug)]
@@ -75,10 +75,10 @@ fn places() -> impl Iterator<Item = Place> {
 /// In each state with the key deleted, or there: applies `f` to the map; then it is like the model, to which `g` was
 /// applied, also after promotions.
 #[track_caller]
-fn in_each_state(deleted: bool, f: impl Fn(&Numbers, u32), g: impl Fn(&mut HashMap<u32, u32>, u32)) {
+fn in_each_state(deleted: bool, f: impl Fn(&Numbers, u32), g: impl Fn(&mut BTreeMap<u32, u32>, u32)) {
     for (place, promote) in places().flat_map(|place| [(place, false), (place, true)]) {
         let (map, key) = in_place(place, deleted);
-        let mut model: HashMap<u32, u32> = in_place(place, deleted).0.into_iter().collect();
+        let mut model: BTreeMap<u32, u32> = in_place(place, deleted).0.into_iter().collect();
         assert_eq!(model.contains_key(&key), !deleted);
         if promote {
             map.promote();
@@ -92,13 +92,13 @@ fn in_each_state(deleted: bool, f: impl Fn(&Numbers, u32), g: impl Fn(&mut HashM
             map.promote();
         }
         assert!(map.garbage().is_empty());
-        assert_eq!(map.into_iter().collect::<HashMap<_, _>>(), model, "{place:?} {promote}");
+        assert_eq!(map.into_iter().collect::<BTreeMap<_, _>>(), model, "{place:?} {promote}");
     }
 }
 
 #[test]
 fn a_deleted_key_is_absent_in_each_state() {
-    let unchanged = |_: &mut HashMap<u32, u32>, _| {};
+    let unchanged = |_: &mut BTreeMap<u32, u32>, _| {};
     in_each_state(true, |map, key| assert!(map.get(&key).is_none()), unchanged);
     in_each_state(true, |map, key| assert!(map.try_get(&key).unwrap().is_none()), unchanged);
     in_each_state(true, |map, key| assert!(map.remove(&key).is_none()), unchanged);
@@ -118,7 +118,7 @@ fn a_deleted_key_is_absent_in_each_state() {
 
 #[test]
 fn a_deleted_key_can_be_stored_again_in_each_state() {
-    let store = |model: &mut HashMap<u32, u32>, key| assert!(model.insert(key, 2).is_none());
+    let store = |model: &mut BTreeMap<u32, u32>, key| assert!(model.insert(key, 2).is_none());
     in_each_state(true, |map, key| assert!(map.insert(key, 2).is_none()), store);
     in_each_state(true, |map, key| assert!(map.try_insert(key, 2).unwrap().is_none()), store);
     in_each_state(true, |map, key| assert!(map.pin().insert(key, 2).is_none()), store);
@@ -137,14 +137,14 @@ fn a_key_can_be_stored_removed_and_stored_again_in_each_state() {
         }
         map.insert(key, 2);
     };
-    let store = |model: &mut HashMap<u32, u32>, key| assert_ne!(model.insert(key, 2), Some(2));
+    let store = |model: &mut BTreeMap<u32, u32>, key| assert_ne!(model.insert(key, 2), Some(2));
     in_each_state(true, again, store);
     in_each_state(false, again, store);
 }
 
 #[test]
 fn a_key_can_be_overwritten_in_each_state() {
-    let store = |model: &mut HashMap<u32, u32>, key| assert_eq!(model.insert(key, 2), Some(1));
+    let store = |model: &mut BTreeMap<u32, u32>, key| assert_eq!(model.insert(key, 2), Some(1));
     in_each_state(false, |map, key| assert_eq!(map.insert(key, 2).as_deref(), Some(&1)), store);
     in_each_state(false, |map, key| assert_eq!(map.try_insert(key, 2).unwrap().as_deref(), Some(&1)), store);
     in_each_state(false, |map, key| assert_eq!(map.update(&key, |old| old + 1).as_deref(), Some(&2)), store);
@@ -153,7 +153,7 @@ fn a_key_can_be_overwritten_in_each_state() {
 
 #[test]
 fn a_key_that_is_there_is_kept_in_each_state() {
-    let unchanged = |_: &mut HashMap<u32, u32>, _| {};
+    let unchanged = |_: &mut BTreeMap<u32, u32>, _| {};
     in_each_state(false, |map, key| assert_eq!(map.get(&key).as_deref(), Some(&1)), unchanged);
     in_each_state(false, |map, key| assert_eq!(*map.get_or_insert(key, 2), 1), unchanged);
     in_each_state(false, |map, key| assert_eq!(*map.get_or_insert_with(key, || panic!("there")), 1), unchanged);
@@ -163,7 +163,7 @@ fn a_key_that_is_there_is_kept_in_each_state() {
 
 #[test]
 fn a_key_can_be_removed_in_each_state() {
-    let remove = |model: &mut HashMap<u32, u32>, key| assert_eq!(model.remove(&key), Some(1));
+    let remove = |model: &mut BTreeMap<u32, u32>, key| assert_eq!(model.remove(&key), Some(1));
     in_each_state(false, |map, key| assert_eq!(map.remove(&key).as_deref(), Some(&1)), remove);
     in_each_state(false, |map, key| assert_eq!(map.try_remove(&key).unwrap().as_deref(), Some(&1)), remove);
     in_each_state(false, |map, key| assert_eq!(map.pin().remove_if(&key, |&v| v == 1), Some(&1)), remove);

@@ -1,5 +1,6 @@
 //! Keys and values that are counted, and that notice when they are used after their end.
 
+use std::boxed::Box;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 /// How many were made and dropped. Each test has its own, in a `static`.

@@ -79,9 +79,8 @@ impl Cmd {
         self.output().is_ok_and(|output| output.status.success())
     }
 
-    /// Shows the command, with what is piped into it, and hands it over to be run.
-    pub fn into_command(self, piped: &str) -> Command {
-        self.show(piped);
+    /// Hands it over to be run.
+    pub fn into_command(self) -> Command {
         self.command
     }
 

@@ -65,7 +65,7 @@ pub fn run(board: Board, file: Option<&Path>) -> Result<()> {
     let path = file.map_or_else(|| root().join(LOG), Path::to_owned);
     let log = std::fs::read(&path).with_context(|| format!("cannot read the log {}", path.display()))?;
     setup::targets(&[board.target()])?;
-    setup::qemu()?;
+    setup::qemu("qemu-system-arm")?;
     let build = Cmd::new("cargo build --release --target-dir target --target").args([board.target()]);
     build.dir("thumbv7-demo").run()?;
     let start = Instant::now();
@@ -93,8 +93,9 @@ fn play(board: Board, path: &Path, log: Vec<u8>) -> Result<(ExitStatus, Vec<Stri
     // A minute for each megabyte, besides: QEMU feeds the UART some 50 to 100 KB in a second.
     let limit = Duration::from_secs(60 + log.len() as u64 * 60 / 1_000_000);
     let command = board.qemu().args(["-append", &format!("bytes={} dump", log.len()), "-kernel", &board.elf()]);
+    command.show(&format!("{{ echo; cat {}; }} | ", shown(path)));
     let mut qemu = command
-        .into_command(&format!("{{ echo; cat {}; }} | ", shown(path)))
+        .into_command()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

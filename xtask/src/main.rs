@@ -1,13 +1,16 @@
 //! twinmap's tasks, run as `cargo xtask TASK`. Each sets up the tools that it needs and shows the commands it runs.
 
+mod boards;
 mod canlog;
 mod checks;
 mod cmd;
 mod demo;
 mod genlog;
+mod image;
 mod matrix;
 mod setup;
 mod size;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +48,25 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
+    /// Run the tests on the cores that the map is for, under QEMU, and print a table
+    TestTarget {
+        /// Only these boards
+        #[arg(long, value_name = "BOARD", num_args = 1.., value_parser = boards::names())]
+        board: Vec<String>,
+        /// Only these suites: files of on-target/tests
+        #[arg(long, value_name = "SUITE", num_args = 1.., value_parser = target::names())]
+        suite: Vec<String>,
+        /// Only tests with one of these in their names
+        #[arg(last = true)]
+        words: Vec<String>,
+    },
+    /// Run an image of tests on the board for its target: what `cargo test` in on-target does with it
+    #[command(hide = true)]
+    RunImage {
+        image: PathBuf,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Measure what a FixedMap takes of a firmware's RAM and flash, and compare it with the budget
     Size,
     /// Generate the demo's log: the same bytes each time
@@ -62,6 +84,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         Task::Test { long, only, .. } => return checks::run(long, &only),
+        Task::TestTarget { board, suite, words } => target::run(&board, &suite, &words),
+        Task::RunImage { image, words } => target::run_one(&image, &words),
         Task::Size => size::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),
     };

@@ -1,8 +1,8 @@
 //! The one table of what is built: targets, the help that portable-atomic needs on each, and the feature sets.
 
 /// Stand-ins for compare-and-swap; twinmap's features of these names choose one.
-const CRITICAL_SECTION: &str = "portable-atomic-critical-section";
-const SINGLE_CORE: &str = "portable-atomic-unsafe-assume-single-core";
+pub const CRITICAL_SECTION: &str = "portable-atomic-critical-section";
+pub const SINGLE_CORE: &str = "portable-atomic-unsafe-assume-single-core";
 
 pub struct Target {
     pub triple: &'static str,

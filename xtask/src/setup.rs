@@ -37,33 +37,36 @@ pub fn has_toolchain(version: &str) -> Result<bool> {
     Ok(rustup("toolchain list")?.lines().any(|line| is_version(line, version)))
 }
 
-/// Makes sure of QEMU for Arm.
-pub fn qemu() -> Result<()> {
-    const INSTALL: &str = "apt-get install -y --no-install-recommends qemu-system-arm";
-    if Cmd::new("qemu-system-arm --version").succeeds() {
+/// Makes sure of QEMU's `program`, an emulator of whole systems.
+pub fn qemu(program: &str) -> Result<()> {
+    let is_there = || Cmd::new(&format!("{program} --version")).succeeds();
+    if is_there() {
         return Ok(());
     }
+    // As Debian and Ubuntu have it.
+    let package = if program == "qemu-system-arm" { program } else { "qemu-system-misc" };
+    let install = format!("apt-get install -y --no-install-recommends {package}");
     if !Cmd::new("apt-get --version").succeeds() {
-        bail!("qemu-system-arm is missing; install QEMU's system emulator for Arm (QEMU 7 or newer)");
+        bail!("{program} is missing; install QEMU's system emulators for Arm and RISC-V (QEMU 7 or newer)");
     }
     let sudo = if Cmd::new("id -u").read()?.trim() == "0" {
         ""
     } else if Cmd::new("sudo -n true").succeeds() {
         "sudo -n "
     } else {
-        bail!("qemu-system-arm is missing; type: sudo {INSTALL}");
+        bail!("{program} is missing; type: sudo {install}");
     };
     let apt = |line: &str| Cmd::new(&format!("{sudo}{line}")).env("DEBIAN_FRONTEND", "noninteractive");
-    if !Cmd::new("apt-cache show qemu-system-arm").succeeds() {
+    if !Cmd::new(&format!("apt-cache show {package}")).succeeds() {
         apt("apt-get update").run()?;
     }
-    if apt(INSTALL).run().is_err() {
+    if apt(&install).run().is_err() {
         // The lists were out of date, perhaps.
         apt("apt-get update").run()?;
-        apt(INSTALL).run()?;
+        apt(&install).run()?;
     }
-    if !Cmd::new("qemu-system-arm --version").succeeds() {
-        bail!("qemu-system-arm is installed, but not on the PATH");
+    if !is_there() {
+        bail!("{program} is installed, but not on the PATH");
     }
     Ok(())
 }

@@ -8,19 +8,54 @@ use crate::cores;
 const MTIMECMP: *mut u32 = 0x0200_4000 as *mut u32;
 const MTIME: *const u32 = 0x0200_BFF8 as *const u32;
 
+/// Counts ticks from now on.
+pub fn count() {}
+
+/// What was counted, and something before it.
+#[inline(always)]
+pub fn counted() -> u32 {
+    // SAFETY: a register that is read.
+    unsafe { MTIME.read_volatile() }
+}
+
 /// Calls `handler` in an interrupt some `ticks` ticks from now, once.
 #[inline(always)]
 pub fn once(ticks: u32, handler: fn()) {
+    // SAFETY: nobody who calls this is in a critical section, or a handler; what is pending is masked.
+    unsafe {
+        mie::clear_mtimer();
+        riscv::interrupt::enable();
+    }
+    again(ticks, handler);
+}
+
+/// As `once`, where interrupts are enabled already, or from the handler.
+#[inline(always)]
+pub fn again(ticks: u32, handler: fn()) {
+    stop();
     super::set_handler(handler);
-    // SAFETY: this hart's registers, which nothing else has. The upper half goes first, so that it is not early; no run
-    // comes near 2^32 ticks.
+    // SAFETY: this hart's registers, which nothing else has, and whose interrupt is masked until both halves are there. Under
+    // QEMU, a write to one of them takes long.
     unsafe {
         let mtimecmp = MTIMECMP.add(2 * cores::id());
-        mtimecmp.add(1).write_volatile(u32::MAX);
+        let at = now() + u64::from(ticks);
+        if mtimecmp.add(1).read_volatile() != (at >> 32) as u32 {
+            mtimecmp.add(1).write_volatile((at >> 32) as u32);
+        }
+        mtimecmp.write_volatile(at as u32);
         mie::set_mtimer();
-        riscv::interrupt::enable();
-        mtimecmp.write_volatile(MTIME.read_volatile().wrapping_add(ticks));
-        mtimecmp.add(1).write_volatile(0);
+    }
+}
+
+/// What `mtime` says.
+#[inline(always)]
+fn now() -> u64 {
+    loop {
+        // SAFETY: registers that are read.
+        let [upper, lower, again] = unsafe { [MTIME.add(1), MTIME, MTIME.add(1)].map(|half| half.read_volatile()) };
+        if upper == again {
+            return u64::from(upper) << 32 | u64::from(lower);
+        }
     }
 }
 
@@ -32,6 +67,8 @@ pub fn stop() {
 
 #[riscv_rt::core_interrupt(Interrupt::MachineTimer)]
 fn machine_timer() {
+    // SAFETY: registers that are read; the lower half says it all, as in `once`.
+    let late = unsafe { MTIME.read_volatile().wrapping_sub(MTIMECMP.add(2 * cores::id()).read_volatile()) };
     stop();
-    super::interrupt(mepc::read());
+    super::interrupt(mepc::read(), late);
 }

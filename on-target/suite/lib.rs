@@ -1,0 +1,2 @@
+//! Only tests.
+#![no_std]

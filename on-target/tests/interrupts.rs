@@ -1,0 +1,290 @@
+//! An interrupt at every instruction of each operation: the timer is set to 1, 2, 3, ... ticks, until the operation ends first. It
+//! takes a clock that counts instructions (-icount), each of which lasts a tick at least; then it is also repeatable.
+//!
+//! What both did, and what is in the map afterwards, must be what one after the other would have done. So no value is lost,
+//! torn or kept, and every total is exact.
+#![no_std]
+#![no_main]
+
+#[macro_use]
+extern crate on_target as std;
+
+#[path = "interrupts/points.rs"]
+mod points;
+#[path = "interrupts/serial.rs"]
+mod serial;
+mod subject;
+
+use core::cell::Cell;
+
+use critical_section::Mutex;
+use points::Points;
+use serial::{ALL, Contents, KEYS, Op, Outcome, perform};
+use std::alloc::System;
+use std::{harness, timer};
+use subject::{CAPACITY, Subject, Value};
+use twinmap::{ErrorKind, Garbage};
+
+#[global_allocator]
+static ALLOCATOR: System = System;
+
+/// What comes before the operation that is interrupted: the keys' entries are in each of the places that there are.
+const STATES: [&[Op]; 4] = [
+    // All keys are new: under the lock.
+    &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(3, 33)],
+    // All are known: without it.
+    &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(3, 33), Op::Promote],
+    // Some of each, and key 4 was expunged.
+    &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(4, 44), Op::Promote, Op::Remove(4), Op::Insert(3, 33)],
+    // All are known, and the next new key begins a copy of more keys than one step takes.
+    &[
+        Op::Insert(1, 11),
+        Op::Insert(2, 22),
+        Op::Insert(3, 33),
+        Op::Insert(11, 11),
+        Op::Insert(12, 12),
+        Op::Insert(13, 13),
+        Op::Insert(14, 14),
+        Op::Insert(15, 15),
+        Op::Insert(16, 16),
+        Op::Promote,
+    ],
+];
+
+/// The states in which `op` goes a way of its own.
+fn states(op: Op) -> &'static [&'static [Op]] {
+    match op {
+        Op::Get(_) | Op::Remove(_) | Op::Update(_) | Op::CompareExchange(..) => &STATES[..3], // They begin no copy.
+        _ => &STATES,
+    }
+}
+
+/// Most operations that an interrupt performs.
+const MOST: usize = 4;
+
+/// What interrupts do that may do anything.
+const ANYTHING: [&[Op]; 4] = [
+    &[Op::Get(1), Op::Get(3), Op::Get(9), Op::Iterate],
+    &[Op::Insert(1, 50), Op::Insert(1, 51), Op::Get(1), Op::Update(3)],
+    &[Op::Remove(1), Op::Insert(9, 60), Op::Get(9), Op::GetOrInsert(4, 61)],
+    &[Op::Promote, Op::Insert(8, 70), Op::Clear, Op::Insert(1, 71)],
+];
+
+/// What the others may do.
+const WITHOUT_WAITING: [&[Op]; 3] = [
+    &[Op::TryGet(1), Op::TryGet(3), Op::TryGet(9)],
+    &[Op::TryInsert(1, 50), Op::TryInsert(1, 51), Op::TryGet(1), Op::TryInsert(3, 52)],
+    &[Op::TryRemove(1), Op::TryInsert(9, 60), Op::TryGet(9), Op::TryInsert(4, 61)],
+];
+
+/// What the interrupt has to do, and what came of it.
+static ORDERS: Mutex<Cell<&[Op]>> = Mutex::new(Cell::new(&[]));
+static MAP: Mutex<Cell<usize>> = Mutex::new(Cell::new(0));
+static OUTCOMES: Mutex<Cell<Option<[Outcome; MOST]>>> = Mutex::new(Cell::new(None));
+
+fn interrupt<M: Subject>() {
+    let (map, orders) = critical_section::with(|section| (MAP.borrow(section).get(), ORDERS.borrow(section).get()));
+    // SAFETY: `main` lent this map, and has it until there are outcomes.
+    let map = unsafe { &*(map as *const M) };
+    let mut outcomes = [Outcome::Done; MOST];
+    orders.iter().zip(&mut outcomes).for_each(|(&order, outcome)| *outcome = perform(map, order));
+    critical_section::with(|section| OUTCOMES.borrow(section).set(Some(outcomes)));
+}
+
+fn outcomes() -> Option<[Outcome; MOST]> {
+    critical_section::with(|section| OUTCOMES.borrow(section).get())
+}
+
+/// The next interrupt's map and orders.
+fn lend<M: Subject>(map: &M, orders: &'static [Op]) {
+    critical_section::with(|section| {
+        MAP.borrow(section).set((&raw const *map).addr());
+        ORDERS.borrow(section).set(orders);
+        OUTCOMES.borrow(section).set(None);
+    });
+}
+
+/// Until the interrupt has come.
+fn wait() -> [Outcome; MOST] {
+    loop {
+        if let Some(outcomes) = outcomes() {
+            return outcomes;
+        }
+    }
+}
+
+/// Performs `op` on a new map in that state, with the interrupt coming `ticks` after it begins; whether it came before its end.
+fn at_one_point<M: Subject>(state: &[Op], op: Op, orders: &'static [Op], ticks: u32) -> bool {
+    let map = M::default();
+    let mut before = Contents::default();
+    for &op in state {
+        let outcome = perform(&map, op);
+        assert!(before.replay(op, outcome, ALL));
+    }
+    lend(&map, orders);
+    timer::once(ticks, interrupt::<M>);
+    let outcome = perform(&map, op);
+    let inside = outcomes().is_some();
+    let outcomes = wait();
+
+    map.reclaim();
+    assert_eq!(map.garbage(), Garbage::default(), "{op:?} and {orders:?}, {ticks}: nobody is pinned");
+    let after = Contents::of(&map);
+    // The operation is under way all the time that the interrupt is: it may take effect before, after, or in between.
+    let serial = |position: usize, keys: u32| {
+        let mut contents = before;
+        let (earlier, later) = orders.split_at(position);
+        let mut outcomes = outcomes.into_iter();
+        let mut all = |contents: &mut Contents, orders: &[Op]| {
+            orders.iter().zip(outcomes.by_ref()).all(|(&order, outcome)| contents.replay(order, outcome, keys))
+        };
+        all(&mut contents, earlier)
+            && contents.replay(op, outcome, keys)
+            && all(&mut contents, later)
+            && contents.agrees(&after, keys)
+    };
+    let in_some_order = |keys: u32| (0..=orders.len()).any(|position| serial(position, keys));
+    let agrees = if op.is_atomic() { in_some_order(ALL) } else { (0..KEYS).all(|key| in_some_order(1 << key)) };
+    assert!(agrees, "{before:?} {op:?}: {outcome:?}, with {orders:?}: {outcomes:?} after {ticks}, left {after:?}");
+    assert!((1..10).all(|key| map.get(key) == after.number(key)), "lookups and iteration differ");
+    assert_eq!(map.len(), after.len());
+    // That takes a while. What it would find goes wrong for good, so it need not be looked for each time.
+    if M::FIXED && ticks % 11 == 0 {
+        assert_holds_as_many_as_it_should(&map, &after);
+    }
+    inside
+}
+
+fn assert_holds_as_many_as_it_should<M: Subject>(map: &M, contents: &Contents) {
+    let keys = 0..KEYS as u32;
+    let new = keys.clone().filter(|&key| contents.number(key).is_none());
+    new.take(CAPACITY - contents.len()).for_each(|key| assert_eq!(map.insert(key, 1), Ok(None)));
+    let refused = keys.filter(|&key| map.insert(key, 2) == Err(ErrorKind::Full)).count();
+    assert_eq!(refused, KEYS - CAPACITY);
+}
+
+fn at_every_instruction<M: Subject>(op: Op) {
+    let handlers: &[&[Op]] = if M::ANYTHING_IN_HANDLERS { &ANYTHING } else { &WITHOUT_WAITING };
+    let mut points = Points::none();
+    let live = (Value::live(), System::live());
+    // Each state in each round begins with another handler, and each point has the next one.
+    let rounds = if harness::thorough() { handlers.len() } else { 1 };
+    for (round, state) in
+        (0..rounds).flat_map(|round| states(op).iter().enumerate().map(move |(i, state)| (round + i, state)))
+    {
+        let (mut ticks, mut turns) = (1, handlers.iter().cycle().skip(round));
+        while let Some(orders) = turns.next()
+            && at_one_point::<M>(state, op, orders, ticks)
+        {
+            ticks += points.add();
+            assert_eq!((Value::live(), System::live()), live, "leaked: {op:?} and {orders:?}, {ticks}");
+        }
+    }
+    points.report();
+    // Nothing masks where the core has compare-and-swap, the lock only spins and there is no allocator.
+    if M::FIXED && !M::ANYTHING_IN_HANDLERS && cfg!(target_has_atomic = "32") {
+        assert_eq!(points.masked(), 0);
+    }
+}
+
+/// A lookup begins with two loads, and only then counts as a reader: what is collected in between, and again a little later, must
+/// not be what it sees. So a second interrupt comes 1, 2, 3, ... ticks after each first one.
+fn at_every_two_instructions_of_a_lookup<M: Subject>() {
+    const OVERWRITE: &[Op] = &[Op::TryInsert(1, 50), Op::TryInsert(1, 51), Op::TryInsert(1, 52)];
+    static AGAIN: Mutex<Cell<u32>> = Mutex::new(Cell::new(0));
+
+    fn first<M: Subject>() {
+        interrupt::<M>();
+        let ticks = critical_section::with(|section| {
+            OUTCOMES.borrow(section).set(None);
+            AGAIN.borrow(section).get()
+        });
+        timer::again(ticks, interrupt::<M>);
+    }
+
+    // Without compare-and-swap, a lookup has some hundred instructions; from the second load on, what it sees lasts for many.
+    let pairs_are_many = cfg!(not(target_has_atomic = "32")) && !harness::thorough();
+    let live = (Value::live(), System::live());
+    let (mut first_ticks, mut pairs, mut inside, step) = (1, 0, true, timer::instruction());
+    while inside {
+        let mut again = 1;
+        inside = false;
+        loop {
+            let map = M::default();
+            assert_eq!(map.insert(1, 11), Ok(None));
+            map.promote();
+            lend(&map, OVERWRITE);
+            critical_section::with(|section| AGAIN.borrow(section).set(again));
+            timer::once(first_ticks, first::<M>);
+            let number = map.get(1);
+            let over = outcomes().is_some();
+            wait();
+            assert!([11, 50, 51, 52].map(Some).contains(&number), "{number:?} at {first_ticks} and {again}");
+            map.reclaim();
+            assert_eq!(map.garbage(), Garbage::default(), "at {first_ticks} and {again}");
+            drop(map);
+            assert_eq!((Value::live(), System::live()), live, "leaked, at {first_ticks} and {again}");
+            if !over {
+                break;
+            }
+            inside = true;
+            pairs += 1;
+            again += if pairs_are_many { 3 * step } else { step };
+        }
+        first_ticks += step;
+    }
+    std::note!("interrupted twice, {pairs} times");
+    assert!(pairs > 1_000);
+}
+
+macro_rules! operations {
+    ($map:ty; $($name:ident: $op:expr,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                super::at_every_instruction::<$map>($op);
+            }
+        )*
+    };
+}
+
+macro_rules! interrupted {
+    ($($module:ident: $map:ty;)*) => {
+        $(
+            mod $module {
+                use crate::serial::Op;
+
+                operations! { $map;
+                    get: Op::Get(1),
+                    get_recent: Op::Get(3),
+                    get_absent: Op::Get(9),
+                    insert: Op::Insert(9, 90),
+                    insert_again: Op::Insert(4, 41),
+                    overwrite: Op::Insert(1, 12),
+                    overwrite_recent: Op::Insert(3, 34),
+                    get_or_insert: Op::GetOrInsert(9, 91),
+                    update: Op::Update(1),
+                    compare_exchange: Op::CompareExchange(1, 11, 13),
+                    remove: Op::Remove(1),
+                    remove_recent: Op::Remove(3),
+                    iterate: Op::Iterate,
+                    retain: Op::Retain,
+                    clear: Op::Clear,
+                    promote: Op::Promote,
+                }
+
+                #[test]
+                fn get_interrupted_twice() {
+                    super::at_every_two_instructions_of_a_lookup::<$map>();
+                }
+            }
+        )*
+    };
+}
+
+interrupted! {
+    fixed_map_with_spin_lock: crate::subject::SpinFixed;
+    fixed_map_with_critical_section_lock: crate::subject::SectionFixed;
+    sync_map_with_spin_lock: crate::subject::SpinGrowing;
+    sync_map_with_critical_section_lock: crate::subject::SectionGrowing;
+}

@@ -1,0 +1,152 @@
+//! The boards of QEMU's that tests run on.
+
+use crate::cmd::Cmd;
+use crate::matrix::{CRITICAL_SECTION, SINGLE_CORE};
+
+/// A board, and how the tests are built for it. on-target/build.rs knows the same boards by their targets.
+#[derive(Clone, Copy)]
+pub struct Board {
+    pub name: &'static str,
+    pub core: &'static str,
+    pub triple: &'static str,
+    /// The feature for a core without compare-and-swap, or nothing.
+    pub polyfill: &'static str,
+    /// QEMU's program and options.
+    qemu: &'static str,
+    /// More of them, for as many cores as there are.
+    smp: &'static str,
+    /// Whether suites run that take a large board, or those that do not, or both.
+    pub suites: &'static [bool],
+    /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the board's timer, or a little longer.
+    shift: u32,
+}
+
+const THUMBV6M: Board = Board {
+    name: "microbit",
+    core: "Cortex-M0",
+    triple: "thumbv6m-none-eabi",
+    polyfill: CRITICAL_SECTION,
+    // The tests take more memory than the real board has.
+    qemu: "qemu-system-arm -M microbit -global nrf51-soc.flash-size=1048576 -global nrf51-soc.sram-size=262144",
+    smp: "",
+    suites: &[true, false],
+    shift: 6,
+};
+
+const THUMBV7M: Board = Board {
+    name: "lm3s6965evb",
+    core: "Cortex-M3",
+    triple: "thumbv7m-none-eabi",
+    polyfill: "",
+    qemu: "qemu-system-arm -M lm3s6965evb",
+    suites: &[false],
+    shift: 7,
+    ..THUMBV6M
+};
+
+const THUMBV7EM: Board = Board {
+    name: "mps2-an386",
+    core: "Cortex-M4F",
+    triple: "thumbv7em-none-eabihf",
+    polyfill: "",
+    qemu: "qemu-system-arm -M mps2-an386",
+    ..THUMBV6M
+};
+
+const RV32IMC: Board = Board {
+    name: "virt",
+    core: "RV32IMC",
+    triple: "riscv32imc-unknown-none-elf",
+    polyfill: CRITICAL_SECTION,
+    qemu: "qemu-system-riscv32 -M virt -cpu rv32,a=false -bios none",
+    smp: "",
+    suites: &[true, false],
+    shift: 8,
+};
+
+pub const BOARDS: &[Board] = &[
+    THUMBV6M,
+    Board { polyfill: SINGLE_CORE, ..THUMBV6M },
+    THUMBV7M,
+    // The same core, with memory enough.
+    Board { name: "mps2-an385", qemu: "qemu-system-arm -M mps2-an385", suites: &[true], shift: 6, ..THUMBV7M },
+    THUMBV7EM,
+    Board { name: "mps2-an500", core: "Cortex-M7", qemu: "qemu-system-arm -M mps2-an500", ..THUMBV7EM },
+    Board {
+        name: "mps2-an521",
+        core: "2 Cortex-M33",
+        triple: "thumbv8m.main-none-eabi",
+        qemu: "qemu-system-arm -M mps2-an521", // Always with both of its cores.
+        ..THUMBV7EM
+    },
+    Board {
+        name: "mps3-an547",
+        core: "Cortex-M55",
+        triple: "thumbv8m.main-none-eabihf",
+        qemu: "qemu-system-arm -M mps3-an547",
+        ..THUMBV7EM
+    },
+    RV32IMC,
+    Board { polyfill: SINGLE_CORE, ..RV32IMC },
+    Board {
+        core: "4 RV32IMAC",
+        triple: "riscv32imac-unknown-none-elf",
+        polyfill: "",
+        qemu: "qemu-system-riscv32 -M virt -bios none",
+        smp: "-smp 4",
+        ..RV32IMC
+    },
+];
+
+/// Each name once.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// What time is to the board.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The host's. Several cores run in parallel.
+    Real,
+    /// An instruction lasts so many times 2 of what it must to last a tick; runs are repeatable, and interrupts come between
+    /// any two instructions. Several cores take turns.
+    Instructions { finer: u32 },
+}
+
+impl Board {
+    /// QEMU with `image`, to which `arguments` are passed; with all `cores`, or one if it can be had.
+    pub fn run(&self, clock: Clock, cores: bool, image: &str, arguments: &str) -> Cmd {
+        let Self { qemu, smp, .. } = self;
+        let smp = if cores { smp } else { "" };
+        let clock = match clock {
+            Clock::Real => "-accel tcg,thread=multi".to_owned(),
+            Clock::Instructions { finer } => format!("-icount shift={},sleep=off", self.shift + finer),
+        };
+        Cmd::new(&format!("{qemu} {smp} {clock} -nographic -semihosting-config enable=on,target=native"))
+            .args(["-kernel", image, "-append", arguments])
+    }
+
+    /// QEMU's program.
+    pub fn program(&self) -> &'static str {
+        self.qemu.split_once(' ').map_or(self.qemu, |(program, _)| program)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix;
+
+    #[test]
+    fn each_build_of_the_matrix_has_a_board() {
+        for (triple, polyfill) in matrix::builds() {
+            assert!(
+                BOARDS.iter().any(|board| (board.triple, board.polyfill) == (triple, polyfill)),
+                "{triple} {polyfill}"
+            );
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! `cargo xtask test-target`: the tests of on-target, on every board.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use anyhow::{Context, Result, bail};
+use comfy_table::{Table, presets};
+
+use crate::boards::{BOARDS, Board, Clock};
+use crate::cmd::Cmd;
+use crate::image::{self, Report};
+use crate::setup;
+
+/// A file of on-target/tests.
+pub struct Suite {
+    pub name: &'static str,
+    /// For the table.
+    title: &'static str,
+    pub clock: Clock,
+    /// Takes all of the board's cores.
+    pub cores: bool,
+    /// Takes a large board.
+    large: bool,
+}
+
+const SMALL: Suite = Suite { name: "", title: "", clock: Clock::Instructions { finer: 0 }, cores: false, large: false };
+const LARGE: Suite = Suite { clock: Clock::Real, large: true, ..SMALL };
+
+pub const SUITES: &[Suite] = &[
+    Suite { name: "sync_map_spin_lock", title: "SyncMap\nspin", ..LARGE },
+    Suite { name: "sync_map_critical_section_lock", title: "SyncMap\nsection", ..LARGE },
+    Suite { name: "fixed_map_spin_lock", title: "FixedMap\nspin", ..LARGE },
+    Suite { name: "fixed_map_critical_section_lock", title: "FixedMap\nsection", ..LARGE },
+    // For steps of nearly as many ticks as make an instruction.
+    Suite { name: "interrupts", title: "inter-\nrupts", clock: Clock::Instructions { finer: 2 }, ..SMALL },
+    Suite { name: "nested", title: "nested", ..SMALL },
+    Suite { name: "threads", title: "threads", ..SMALL },
+    Suite { name: "interleaved_cores", title: "cores in\nturns", cores: true, ..SMALL },
+    Suite { name: "cores", title: "cores in\nparallel", clock: Clock::Real, cores: true, ..SMALL },
+];
+
+impl Suite {
+    /// Takes the host's cores, all of them.
+    fn parallel(&self) -> bool {
+        self.cores && self.clock == Clock::Real
+    }
+}
+
+pub fn names() -> Vec<&'static str> {
+    SUITES.iter().map(|suite| suite.name).collect()
+}
+
+/// An image to run.
+struct Job {
+    board: &'static Board,
+    suite: &'static Suite,
+    image: String,
+}
+
+struct Done {
+    job: Job,
+    report: Result<Report>,
+}
+
+/// Builds and runs the suites of these names on the boards of these names, or all.
+pub fn run(boards: &[String], suites: &[String], words: &[String]) -> Result<()> {
+    let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    let boards: Vec<_> = BOARDS.iter().filter(|board| wanted(boards, board.name)).collect();
+    let suites: Vec<_> = SUITES.iter().filter(|suite| wanted(suites, suite.name)).collect();
+    let triples: Vec<_> = boards.iter().map(|board| board.triple).collect();
+    setup::targets(&triples)?;
+    boards.iter().try_for_each(|board| setup::qemu(board.program()))?;
+
+    let start = Instant::now();
+    let done = run_all(&boards, &suites, words)?;
+    let failed: usize = done.iter().map(|done| done.report.as_ref().map_or(1, |report| report.failed.len())).sum();
+    println!("\n{}", table(&boards, &suites, &done));
+    println!("{:.0} s in all, builds included", start.elapsed().as_secs_f64());
+    if failed > 0 {
+        for Done { job, report } in &done {
+            let names = report.as_ref().map_or_else(|error| vec![format!("{error:#}")], |report| report.failed.clone());
+            names.iter().for_each(|name| println!("FAILED: {} {}: {name}", label(job.board), job.suite.name));
+        }
+        bail!("{failed} tests failed");
+    }
+    if done.iter().all(|done| done.report.as_ref().is_ok_and(|report| report.passed == 0)) {
+        bail!("no test was run");
+    }
+    Ok(())
+}
+
+/// Builds for one board after the other, and meanwhile runs what is built.
+fn run_all(boards: &[&'static Board], suites: &[&'static Suite], words: &[String]) -> Result<Vec<Done>> {
+    let (sender, jobs) = channel();
+    let jobs = Mutex::new(jobs);
+    let workers = thread::available_parallelism().map_or(1, |cores| cores.get());
+    let (mut done, parallel) = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(&jobs, words))).collect();
+        let mut parallel = Vec::new();
+        let built = boards.iter().try_for_each(|board| {
+            for job in build(board, suites)? {
+                if job.suite.parallel() {
+                    parallel.push(job);
+                } else {
+                    sender.send(job).context("nobody runs it")?;
+                }
+            }
+            Ok::<_, anyhow::Error>(())
+        });
+        drop(sender);
+        let done = workers.into_iter().flat_map(|worker| worker.join().expect("a worker panics")).collect::<Vec<_>>();
+        built.map(|()| (done, parallel))
+    })?;
+    done.extend(parallel.into_iter().map(|job| perform(job, words)));
+    Ok(done)
+}
+
+fn work(jobs: &Mutex<Receiver<Job>>, words: &[String]) -> Vec<Done> {
+    let next = || jobs.lock().expect("a worker panicked").recv().ok();
+    std::iter::from_fn(next).map(|job| perform(job, words)).collect()
+}
+
+fn perform(job: Job, words: &[String]) -> Done {
+    let report = image::run(job.board, job.suite, &job.image, words);
+    match &report {
+        Ok(report) if report.passed + report.failed.len() == 0 => {} // Nothing that the board has.
+        Ok(report) => println!(
+            "\n{}, {}: {} passed, {} failed, in {:.1} s\n{}",
+            label(job.board),
+            job.suite.name,
+            report.passed,
+            report.failed.len(),
+            report.time.as_secs_f64(),
+            report.output.trim_end()
+        ),
+        Err(error) => println!("\n{}, {}: {error:#}", label(job.board), job.suite.name),
+    }
+    Done { job, report }
+}
+
+fn build(board: &'static Board, suites: &[&'static Suite]) -> Result<Vec<Job>> {
+    let suites: Vec<_> = suites.iter().filter(|suite| board.suites.contains(&suite.large)).collect();
+    // (The board is for on-target/build.rs.)
+    let mut cargo =
+        Cmd::new("cargo test --workspace --release --no-run --message-format json-render-diagnostics --target")
+            .args([board.triple])
+            .env("BOARD", board.name);
+    if !board.polyfill.is_empty() {
+        cargo = cargo.args(["--features", board.polyfill]);
+    }
+    for suite in &suites {
+        cargo = cargo.args(["--test", suite.name]);
+    }
+    let cargo = cargo.dir("on-target");
+    cargo.show("");
+    let images = images(&cargo.read()?)?;
+    let job = |suite: &&'static Suite| {
+        let image = images.get(suite.name).with_context(|| format!("cargo built no {}", suite.name))?;
+        Ok(Job { board, suite, image: image.clone() })
+    };
+    suites.into_iter().map(job).collect()
+}
+
+/// The executables that cargo reports, by the names of their targets.
+fn images(messages: &str) -> Result<BTreeMap<String, String>> {
+    let mut images = BTreeMap::new();
+    for line in messages.lines() {
+        let message: serde_json::Value =
+            serde_json::from_str(line).context("cargo printed something else than JSON")?;
+        if let (Some(name), Some(executable)) = (message["target"]["name"].as_str(), message["executable"].as_str()) {
+            images.insert(name.to_owned(), executable.to_owned());
+        }
+    }
+    Ok(images)
+}
+
+/// Boards by suites: how many tests passed.
+fn table(boards: &[&'static Board], suites: &[&'static Suite], done: &[Done]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let titles = suites.iter().map(|suite| suite.title);
+    table.set_header(["core", "board"].into_iter().chain(titles).chain(["seconds"]));
+    for &board in boards {
+        let mut time = Duration::ZERO;
+        let mut row = vec![board.core.to_owned(), label(board)];
+        for &suite in suites {
+            let here = |done: &&Done| std::ptr::eq(done.job.board, board) && done.job.suite.name == suite.name;
+            row.push(match done.iter().find(here).map(|done| &done.report) {
+                Some(Ok(report)) => {
+                    time += report.time;
+                    match (report.passed, report.failed.len()) {
+                        (0, 0) => "-".to_owned(),
+                        (passed, 0) => format!("{passed} ok"),
+                        (passed, failed) => format!("{passed} ok\n{failed} FAILED"),
+                    }
+                }
+                Some(Err(_)) => "FAILED".to_owned(),
+                None => "-".to_owned(),
+            });
+        }
+        row.push(format!("{:.0}", time.as_secs_f64()));
+        table.add_row(row);
+    }
+    table
+}
+
+/// The board's name, with what stands in for compare-and-swap on it.
+fn label(board: &Board) -> String {
+    match board.polyfill.strip_prefix("portable-atomic-") {
+        Some(polyfill) => format!("{}\n{polyfill}", board.name),
+        None => board.name.to_owned(),
+    }
+}
+
+/// For cargo, whose `runner` this is: runs one image, on the board for its target.
+pub fn run_one(image: &Path, words: &[String]) -> Result<()> {
+    let path = image.to_str().context("the image's path is not UTF-8")?;
+    let wanted = env::var("BOARD").ok();
+    let fits =
+        |board: &&Board| path.contains(board.triple) && wanted.as_ref().is_none_or(|wanted| wanted == board.name);
+    let board = BOARDS.iter().find(fits).with_context(|| format!("no board for {path}"))?;
+    let file = image.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let suite = SUITES.iter().find(|suite| file.rsplit_once('-').is_some_and(|(name, _)| name == suite.name));
+    let suite = suite.with_context(|| format!("{file} is no suite of on-target"))?;
+    let report = image::run(board, suite, path, words)?;
+    print!("{}", report.output);
+    let (passed, failed) = (report.passed, report.failed.len());
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {verdict}. {passed} passed; {failed} failed; finished in {:.2}s",
+        report.time.as_secs_f64()
+    );
+    if failed > 0 {
+        bail!("{failed} tests failed");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executables_are_found_in_cargos_messages() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"on_target"},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"cores"},"executable":"/t/cores-1"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+            "\n"
+        );
+        let images = images(messages).unwrap();
+        assert_eq!(images.into_iter().collect::<Vec<_>>(), [("cores".to_owned(), "/t/cores-1".to_owned())]);
+        assert!(super::images("error").is_err());
+    }
+}
