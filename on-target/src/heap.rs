@@ -7,7 +7,7 @@ use embedded_alloc::TlsfHeap;
 use portable_atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// In bytes. Of the boards' 64 KiB, it leaves room for the maps in statics and for the stack.
-const SIZE: usize = if cfg!(roomy) { 128 * 1024 } else { 28 * 1024 };
+const SIZE: usize = if cfg!(roomy) { 192 * 1024 } else { 28 * 1024 };
 
 static HEAP: TlsfHeap = TlsfHeap::empty();
 

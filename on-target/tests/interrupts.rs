@@ -28,36 +28,26 @@ use twinmap::{ErrorKind, Garbage};
 #[global_allocator]
 static ALLOCATOR: System = System;
 
-/// What comes before the operation that is interrupted: the keys' entries are in each of the places that there are.
-const STATES: [&[Op]; 4] = [
-    // All keys are new: under the lock.
-    &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(3, 33)],
-    // All are known: without it.
-    &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(3, 33), Op::Promote],
-    // Some of each, and key 4 was expunged.
-    &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(4, 44), Op::Promote, Op::Remove(4), Op::Insert(3, 33)],
-    // All are known, and the next new key begins a copy of more keys than one step takes.
-    &[
-        Op::Insert(1, 11),
-        Op::Insert(2, 22),
-        Op::Insert(3, 33),
-        Op::Insert(11, 11),
-        Op::Insert(12, 12),
-        Op::Insert(13, 13),
-        Op::Insert(14, 14),
-        Op::Insert(15, 15),
-        Op::Insert(16, 16),
-        Op::Promote,
-    ],
+/// What comes before the operation that is interrupted. All keys are new: under the lock.
+const RECENT: &[Op] = &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(3, 33)];
+/// All are known: without it.
+const KNOWN: &[Op] = &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(3, 33), Op::Promote];
+/// Key 1 is known, key 3 is new, and key 4 was expunged.
+const MIXED: &[Op] =
+    &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(4, 44), Op::Promote, Op::Remove(4), Op::Insert(3, 33)];
+/// All are known, and the next new key begins a copy of more keys than one step takes.
+const MANY: &[Op] = &[
+    Op::Insert(1, 11),
+    Op::Insert(2, 22),
+    Op::Insert(3, 33),
+    Op::Insert(11, 11),
+    Op::Insert(12, 12),
+    Op::Insert(13, 13),
+    Op::Insert(14, 14),
+    Op::Insert(15, 15),
+    Op::Insert(16, 16),
+    Op::Promote,
 ];
-
-/// The states in which `op` goes a way of its own.
-fn states(op: Op) -> &'static [&'static [Op]] {
-    match op {
-        Op::Get(_) | Op::Remove(_) | Op::Update(_) | Op::CompareExchange(..) => &STATES[..3], // They begin no copy.
-        _ => &STATES,
-    }
-}
 
 /// Most operations that an interrupt performs.
 const MOST: usize = 4;
@@ -163,16 +153,15 @@ fn assert_holds_as_many_as_it_should<M: Subject>(map: &M, contents: &Contents) {
     assert_eq!(refused, KEYS - CAPACITY);
 }
 
-fn at_every_instruction<M: Subject>(op: Op) {
+fn at_every_instruction<M: Subject>(op: Op, states: &[&[Op]]) {
     let handlers: &[&[Op]] = if M::ANYTHING_IN_HANDLERS { &ANYTHING } else { &WITHOUT_WAITING };
     let mut points = Points::none();
     let live = (Value::live(), System::live());
     // Each state in each round begins with another handler, and each point has the next one.
     let rounds = if harness::thorough() { handlers.len() } else { 1 };
-    for (round, state) in
-        (0..rounds).flat_map(|round| states(op).iter().enumerate().map(move |(i, state)| (round + i, state)))
+    for (i, state) in (0..rounds).flat_map(|round| states.iter().enumerate().map(move |(i, state)| (round + i, state)))
     {
-        let (mut ticks, mut turns) = (1, handlers.iter().cycle().skip(round));
+        let (mut ticks, mut turns) = (1, handlers.iter().cycle().skip(i));
         while let Some(orders) = turns.next()
             && at_one_point::<M>(state, op, orders, ticks)
         {
@@ -238,11 +227,11 @@ fn at_every_two_instructions_of_a_lookup<M: Subject>() {
 }
 
 macro_rules! operations {
-    ($map:ty; $($name:ident: $op:expr,)*) => {
+    ($map:ty; $($name:ident: $op:expr, in $states:expr;)*) => {
         $(
             #[test]
             fn $name() {
-                super::at_every_instruction::<$map>($op);
+                super::at_every_instruction::<$map>($op, &$states);
             }
         )*
     };
@@ -253,24 +242,25 @@ macro_rules! interrupted {
         $(
             mod $module {
                 use crate::serial::Op;
+                use crate::{KNOWN, MANY, MIXED, RECENT};
 
                 operations! { $map;
-                    get: Op::Get(1),
-                    get_recent: Op::Get(3),
-                    get_absent: Op::Get(9),
-                    insert: Op::Insert(9, 90),
-                    insert_again: Op::Insert(4, 41),
-                    overwrite: Op::Insert(1, 12),
-                    overwrite_recent: Op::Insert(3, 34),
-                    get_or_insert: Op::GetOrInsert(9, 91),
-                    update: Op::Update(1),
-                    compare_exchange: Op::CompareExchange(1, 11, 13),
-                    remove: Op::Remove(1),
-                    remove_recent: Op::Remove(3),
-                    iterate: Op::Iterate,
-                    retain: Op::Retain,
-                    clear: Op::Clear,
-                    promote: Op::Promote,
+                    get: Op::Get(1), in [RECENT, KNOWN];
+                    get_recent: Op::Get(3), in [MIXED];
+                    get_absent: Op::Get(9), in [KNOWN, MIXED];
+                    insert: Op::Insert(9, 90), in [RECENT, KNOWN, MIXED, MANY];
+                    insert_again: Op::Insert(4, 41), in [MIXED];
+                    get_or_insert: Op::GetOrInsert(9, 91), in [KNOWN, MIXED];
+                    overwrite: Op::Insert(1, 12), in [RECENT, KNOWN];
+                    overwrite_recent: Op::Insert(3, 34), in [MIXED];
+                    update: Op::Update(1), in [RECENT, KNOWN];
+                    compare_exchange: Op::CompareExchange(1, 11, 13), in [RECENT, KNOWN];
+                    remove: Op::Remove(1), in [RECENT, KNOWN];
+                    remove_recent: Op::Remove(3), in [MIXED];
+                    iterate: Op::Iterate, in [RECENT, MIXED, MANY];
+                    retain: Op::Retain, in [KNOWN, MIXED];
+                    clear: Op::Clear, in [MIXED, MANY];
+                    promote: Op::Promote, in [RECENT, MIXED];
                 }
 
                 #[test]

@@ -27,7 +27,7 @@ const THUMBV6M: Board = Board {
     triple: "thumbv6m-none-eabi",
     polyfill: CRITICAL_SECTION,
     // The tests take more memory than the real board has.
-    qemu: "qemu-system-arm -M microbit -global nrf51-soc.flash-size=1048576 -global nrf51-soc.sram-size=262144",
+    qemu: "qemu-system-arm -M microbit -global nrf51-soc.flash-size=4194304 -global nrf51-soc.sram-size=524288",
     smp: "",
     suites: &[true, false],
     shift: 6,

@@ -23,8 +23,9 @@ static GAP: AtomicU32 = AtomicU32::new(0);
 /// How far the timer goes on from one point to the next, in ticks: an instruction lasts 1.28 (-icount shift=6), or 2.56 (8).
 pub const STEP: u32 = if cfg!(target_arch = "arm") { 1 } else { 2 };
 
-/// No part on such small maps takes half as many ticks; they are 3900 instructions.
-const LONG: u32 = if cfg!(target_arch = "arm") { 5_000 } else { 10_000 };
+/// No part on such small maps takes a fourth as many ticks: they are 16,000 instructions. (Who is not waiting after so long would
+/// be thought to, and kept from giving back what the first one then waits for.)
+const LONG: u32 = if cfg!(target_arch = "arm") { 20_000 } else { 40_000 };
 
 /// The second core's part may wait for a lock that the first one has when it is stopped.
 static MAY_WAIT: AtomicBool = AtomicBool::new(false);

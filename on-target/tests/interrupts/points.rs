@@ -39,8 +39,8 @@ impl Points {
         }
         self.inside += 1;
         self.soonest = self.soonest.min(timer::late());
-        // An instruction, or a little less, is how far the moment that is due lies from the next one in any case.
-        let masked = (timer::late() - self.soonest).saturating_sub(self.step + 1);
+        // An instruction is how far the moment that is due lies from the next one at most; and a tick or two are lost in rounding.
+        let masked = (timer::late() - self.soonest).saturating_sub(2 * self.step);
         self.masked += u32::from(masked > 0);
         self.step + masked
     }
