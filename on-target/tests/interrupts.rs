@@ -139,7 +139,7 @@ fn at_one_point<M: Subject>(state: &[Op], op: Op, orders: &'static [Op], ticks: 
     assert!((1..10).all(|key| map.get(key) == after.number(key)), "lookups and iteration differ");
     assert_eq!(map.len(), after.len());
     // That takes a while. What it would find goes wrong for good, so it need not be looked for each time.
-    if M::FIXED && ticks % 11 == 0 {
+    if M::FIXED && ticks.is_multiple_of(11) {
         assert_holds_as_many_as_it_should(&map, &after);
     }
     inside

@@ -58,18 +58,19 @@ where
 }
 
 /// Some ten seconds at least, where there are threads that can get out of the way.
-const ATTEMPTS: usize = if cfg!(target_os = "none") { 1 } else { 10_000_000 };
+const RETRIES: usize = if cfg!(target_os = "none") { 0 } else { 10_000_000 };
 
 /// Runs `f` again while somebody who is pinned stands in the way. Not for ever: it may be the caller.
 fn patiently<I, R>(mut input: I, mut f: impl FnMut(I) -> Result<R, (I, ErrorKind)>) -> Result<R, ErrorKind> {
-    for _ in 1..ATTEMPTS {
+    let mut retries = RETRIES;
+    loop {
         match f(input) {
-            Err((back, ErrorKind::Busy)) => input = back,
+            Err((back, ErrorKind::Busy)) if retries > 0 => input = back,
             done => return done.map_err(|(_, kind)| kind),
         }
+        retries -= 1;
         thread::yield_now();
     }
-    f(input).map_err(|(_, kind)| kind)
 }
 
 impl<K, V, L> Map<K, V, L> {

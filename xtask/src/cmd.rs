@@ -64,6 +64,15 @@ impl Cmd {
         self.command.output().map_err(|error| self.cannot_start(&error))
     }
 
+    /// Runs it without a word: what it printed, the command first, or an error that has all of that unless it succeeds.
+    pub fn read_all(self) -> Result<String> {
+        let shown = self.to_string();
+        let output = self.output()?;
+        let printed = [output.stderr, output.stdout].concat();
+        let printed = format!("$ {shown}\n{}", String::from_utf8_lossy(&printed));
+        if output.status.success() { Ok(printed) } else { bail!("{printed}\n`{shown}` failed ({})", output.status) }
+    }
+
     /// Runs without a word: its standard output, or an error unless it succeeds.
     pub fn read(self) -> Result<String> {
         let shown = self.to_string();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::boards::HARMLESS;
 use crate::canlog::CanLog;
 use crate::cmd::{Cmd, root, shown};
 use crate::{matrix, setup};
@@ -56,9 +57,6 @@ impl Board {
         format!("thumbv7-demo/target/{}/release/thumbv7-demo", self.target())
     }
 }
-
-/// What QEMU says of an lm3s6965evb at every start.
-const HARMLESS: &str = "Timer with period zero, disabling";
 
 /// Runs the demo on `board`, with `file` or the shipped log.
 pub fn run(board: Board, file: Option<&Path>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Runs an image of tests under QEMU. Where a test fails or hangs, the image cannot go on: it is started again, with the next test.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::process::{ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::boards::Board;
+use crate::boards::{Board, HARMLESS};
+use crate::cmd::Cmd;
 use crate::target::Suite;
 
 /// A test that prints nothing for so long hangs. All of an image takes some 20 s on a fast machine, and most tests less than 1 s.
@@ -24,14 +25,14 @@ pub struct Report {
     pub output: String,
 }
 
-/// Runs the tests of `image` whose names contain one of `words`, or all.
-pub fn run(board: &Board, suite: &Suite, image: &str, words: &[String]) -> Result<Report> {
+/// Runs the tests of `image`, with arguments that on-target/src/harness.rs explains.
+pub fn run(board: &Board, suite: &Suite, image: &str, arguments: &[String]) -> Result<Report> {
     let start = Instant::now();
     let mut report = Report { passed: 0, failed: Vec::new(), time: Duration::ZERO, output: String::new() };
     loop {
         let from = report.passed + report.failed.len();
-        let arguments = if from == 0 { words.join(" ") } else { format!("--from {from} {}", words.join(" ")) };
-        let run = start_once(board, suite, image, &arguments, &mut report.output)?;
+        let run =
+            start_once(board, suite, image, &format!("--from {from} {}", arguments.join(" ")), &mut report.output)?;
         report.passed += run.passed;
         let Some(end) = run.end else { break };
         report.output += &format!("({end})\n");
@@ -54,31 +55,39 @@ struct Run {
 }
 
 fn start_once(board: &Board, suite: &Suite, image: &str, arguments: &str, output: &mut String) -> Result<Run> {
-    let command = board.run(suite.clock, suite.cores, image, arguments);
+    let before = output.len();
+    let end = to_the_end(board.run(suite.clock, suite.cores, image, arguments), output)?;
+    let (passed, unfinished) = results(&output[before..]);
+    Ok(Run { passed, unfinished, end })
+}
+
+/// Runs QEMU until its image ends, or hangs. Returns how, unless well.
+pub fn to_the_end(command: Cmd, output: &mut String) -> Result<Option<String>> {
     output.push_str(&format!("$ {command}\n"));
     let mut qemu = command
         .into_command()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null()) // An lm3s6965evb complains of a timer at each start.
+        .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("cannot run {}", board.program()))?;
-    let pieces = read(qemu.stdout.take().context("QEMU has no output")?);
-    let before = output.len();
-    let in_time = follow(&pieces, output);
+        .context("cannot run QEMU")?;
+    let (Some(stdout), Some(stderr)) = (qemu.stdout.take(), qemu.stderr.take()) else { bail!("QEMU has no pipes") };
+    let complaints = thread::spawn(move || io::read_to_string(stderr));
+    let in_time = follow(&read(stdout), output);
     if !in_time {
         qemu.kill().context("cannot end QEMU")?;
     }
     let status = qemu.wait().context("cannot wait for QEMU")?;
-    let end = if !in_time {
+    if let Ok(Ok(complaints)) = complaints.join() {
+        complaints.lines().filter(|line| *line != HARMLESS).for_each(|line| *output += &format!("{line}\n"));
+    }
+    Ok(if !in_time {
         Some(format!("it hangs: no sign of life for {} s", PATIENCE.as_secs()))
     } else if status.success() {
         None
     } else {
         Some(format!("the image ended: {status}"))
-    };
-    let (passed, unfinished) = results(&output[before..]);
-    Ok(Run { passed, unfinished, end })
+    })
 }
 
 /// Passes on what is printed, as it comes.

@@ -5,6 +5,7 @@ mod canlog;
 mod checks;
 mod cmd;
 mod demo;
+mod examples;
 mod genlog;
 mod image;
 mod matrix;
@@ -38,7 +39,7 @@ enum Task {
     },
     /// Run the checks
     Test {
-        /// More schedules under Miri
+        /// All that the normal run has no time for
         #[arg(long)]
         long: bool,
         /// Only these steps
@@ -56,6 +57,9 @@ enum Task {
         /// Only these suites: files of on-target/tests
         #[arg(long, value_name = "SUITE", num_args = 1.., value_parser = target::names())]
         suite: Vec<String>,
+        /// Every interrupt at every point, instead of one after the other
+        #[arg(long)]
+        long: bool,
         /// Only tests with one of these in their names
         #[arg(last = true)]
         words: Vec<String>,
@@ -65,7 +69,7 @@ enum Task {
     RunImage {
         image: PathBuf,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        words: Vec<String>,
+        arguments: Vec<String>,
     },
     /// Measure what a FixedMap takes of a firmware's RAM and flash, and compare it with the budget
     Size,
@@ -84,8 +88,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         Task::Test { long, only, .. } => return checks::run(long, &only),
-        Task::TestTarget { board, suite, words } => target::run(&board, &suite, &words),
-        Task::RunImage { image, words } => target::run_one(&image, &words),
+        Task::TestTarget { board, suite, long, words } => target::run(&board, &suite, long, &words),
+        Task::RunImage { image, arguments } => target::run_one(&image, &arguments),
         Task::Size => size::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),
     };

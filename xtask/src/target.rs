@@ -13,6 +13,7 @@ use comfy_table::{Table, presets};
 use crate::boards::{BOARDS, Board, Clock};
 use crate::cmd::Cmd;
 use crate::image::{self, Report};
+use crate::matrix::SINGLE_CORE;
 use crate::setup;
 
 /// A file of on-target/tests.
@@ -67,7 +68,8 @@ struct Done {
 }
 
 /// Builds and runs the suites of these names on the boards of these names, or all.
-pub fn run(boards: &[String], suites: &[String], words: &[String]) -> Result<()> {
+pub fn run(boards: &[String], suites: &[String], long: bool, words: &[String]) -> Result<()> {
+    let arguments: Vec<_> = long.then(|| "--thorough".to_owned()).into_iter().chain(words.iter().cloned()).collect();
     let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let boards: Vec<_> = BOARDS.iter().filter(|board| wanted(boards, board.name)).collect();
     let suites: Vec<_> = SUITES.iter().filter(|suite| wanted(suites, suite.name)).collect();
@@ -76,7 +78,7 @@ pub fn run(boards: &[String], suites: &[String], words: &[String]) -> Result<()>
     boards.iter().try_for_each(|board| setup::qemu(board.program()))?;
 
     let start = Instant::now();
-    let done = run_all(&boards, &suites, words)?;
+    let done = run_all(&boards, &suites, &arguments)?;
     let failed: usize = done.iter().map(|done| done.report.as_ref().map_or(1, |report| report.failed.len())).sum();
     println!("\n{}", table(&boards, &suites, &done));
     println!("{:.0} s in all, builds included", start.elapsed().as_secs_f64());
@@ -94,12 +96,12 @@ pub fn run(boards: &[String], suites: &[String], words: &[String]) -> Result<()>
 }
 
 /// Builds for one board after the other, and meanwhile runs what is built.
-fn run_all(boards: &[&'static Board], suites: &[&'static Suite], words: &[String]) -> Result<Vec<Done>> {
+fn run_all(boards: &[&'static Board], suites: &[&'static Suite], arguments: &[String]) -> Result<Vec<Done>> {
     let (sender, jobs) = channel();
     let jobs = Mutex::new(jobs);
     let workers = thread::available_parallelism().map_or(1, |cores| cores.get());
     let (mut done, parallel) = thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(&jobs, words))).collect();
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(&jobs, arguments))).collect();
         let mut parallel = Vec::new();
         let built = boards.iter().try_for_each(|board| {
             for job in build(board, suites)? {
@@ -115,17 +117,17 @@ fn run_all(boards: &[&'static Board], suites: &[&'static Suite], words: &[String
         let done = workers.into_iter().flat_map(|worker| worker.join().expect("a worker panics")).collect::<Vec<_>>();
         built.map(|()| (done, parallel))
     })?;
-    done.extend(parallel.into_iter().map(|job| perform(job, words)));
+    done.extend(parallel.into_iter().map(|job| perform(job, arguments)));
     Ok(done)
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, words: &[String]) -> Vec<Done> {
+fn work(jobs: &Mutex<Receiver<Job>>, arguments: &[String]) -> Vec<Done> {
     let next = || jobs.lock().expect("a worker panicked").recv().ok();
-    std::iter::from_fn(next).map(|job| perform(job, words)).collect()
+    std::iter::from_fn(next).map(|job| perform(job, arguments)).collect()
 }
 
-fn perform(job: Job, words: &[String]) -> Done {
-    let report = image::run(job.board, job.suite, &job.image, words);
+fn perform(job: Job, arguments: &[String]) -> Done {
+    let report = image::run(job.board, job.suite, &job.image, arguments);
     match &report {
         Ok(report) if report.passed + report.failed.len() == 0 => {} // Nothing that the board has.
         Ok(report) => println!(
@@ -143,19 +145,11 @@ fn perform(job: Job, words: &[String]) -> Done {
 }
 
 fn build(board: &'static Board, suites: &[&'static Suite]) -> Result<Vec<Job>> {
-    let suites: Vec<_> = suites.iter().filter(|suite| board.suites.contains(&suite.large)).collect();
-    // (The board is for on-target/build.rs.)
-    let mut cargo =
-        Cmd::new("cargo test --workspace --release --no-run --message-format json-render-diagnostics --target")
-            .args([board.triple])
-            .env("BOARD", board.name);
-    if !board.polyfill.is_empty() {
-        cargo = cargo.args(["--features", board.polyfill]);
-    }
+    let suites: Vec<_> = suites.iter().filter(|suite| board.large || !suite.large).collect();
+    let mut cargo = cargo("test --release --no-run --message-format json-render-diagnostics", board);
     for suite in &suites {
         cargo = cargo.args(["--test", suite.name]);
     }
-    let cargo = cargo.dir("on-target");
     cargo.show("");
     let images = images(&cargo.read()?)?;
     let job = |suite: &&'static Suite| {
@@ -163,6 +157,22 @@ fn build(board: &'static Board, suites: &[&'static Suite]) -> Result<Vec<Job>> {
         Ok(Job { board, suite, image: image.clone() })
     };
     suites.into_iter().map(job).collect()
+}
+
+/// A command of cargo's on the tests for a board.
+fn cargo(command: &str, board: &Board) -> Cmd {
+    // The board is for on-target/build.rs.
+    let cargo =
+        Cmd::new(&format!("cargo {command} --workspace --target")).args([board.triple]).env("BOARD", board.name);
+    let cargo = if board.polyfill.is_empty() { cargo } else { cargo.args(["--features", board.polyfill]) };
+    cargo.dir("on-target")
+}
+
+/// clippy on all of on-target, for the boards where it differs most: by the kind of core, and the number of cores.
+pub fn clippy() -> impl Iterator<Item = Cmd> {
+    let differs =
+        |board: &&Board| ["microbit", "mps2-an521", "virt"].contains(&board.name) && board.polyfill != SINGLE_CORE;
+    BOARDS.iter().filter(differs).map(|board| cargo("clippy --tests", board))
 }
 
 /// The executables that cargo reports, by the names of their targets.
@@ -217,7 +227,7 @@ fn label(board: &Board) -> String {
 }
 
 /// For cargo, whose `runner` this is: runs one image, on the board for its target.
-pub fn run_one(image: &Path, words: &[String]) -> Result<()> {
+pub fn run_one(image: &Path, arguments: &[String]) -> Result<()> {
     let path = image.to_str().context("the image's path is not UTF-8")?;
     let wanted = env::var("BOARD").ok();
     let fits =
@@ -226,7 +236,7 @@ pub fn run_one(image: &Path, words: &[String]) -> Result<()> {
     let file = image.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let suite = SUITES.iter().find(|suite| file.rsplit_once('-').is_some_and(|(name, _)| name == suite.name));
     let suite = suite.with_context(|| format!("{file} is no suite of on-target"))?;
-    let report = image::run(board, suite, path, words)?;
+    let report = image::run(board, suite, path, arguments)?;
     print!("{}", report.output);
     let (passed, failed) = (report.passed, report.failed.len());
     let verdict = if failed == 0 { "ok" } else { "FAILED" };

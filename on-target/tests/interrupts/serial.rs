@@ -161,7 +161,7 @@ impl Contents {
                 matches!(outcome, Outcome::Seen(seen) if seen & keys == there & keys)
             }
             Op::Retain | Op::Clear => {
-                let goes = |number: &&mut u32| matches!(op, Op::Clear) || **number % 2 == 0;
+                let goes = |number: &&mut u32| matches!(op, Op::Clear) || number.is_multiple_of(2);
                 self.0.iter_mut().filter(goes).for_each(|number| *number = 0);
                 true
             }
