@@ -21,6 +21,7 @@ pub mod random;
 #[cfg(target_arch = "arm")]
 pub mod threads;
 pub mod timer;
+pub mod value;
 pub mod workload;
 
 pub use linkme;

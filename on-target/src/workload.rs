@@ -6,13 +6,13 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use twinmap::storage::Storage;
 use twinmap::{ErrorKind, FxBuildHasher, InsertError, Ref, ScopedRawMutex, TwinMap};
 
+use crate::value::{Value, living};
+
 mod context;
 mod subject;
-mod value;
 
 pub use context::{Context, Hooks};
 pub use subject::Subject;
-pub use value::{Value, living};
 
 pub type Map<St, L> = TwinMap<u32, Value, St, L, FxBuildHasher>;
 

@@ -21,8 +21,9 @@ use critical_section::Mutex;
 use points::Points;
 use serial::{ALL, Contents, KEYS, Op, Outcome, perform};
 use std::alloc::System;
+use std::value::living;
 use std::{harness, timer};
-use subject::{CAPACITY, Subject, Value};
+use subject::{CAPACITY, Subject};
 use twinmap::{ErrorKind, Garbage};
 
 #[global_allocator]
@@ -156,7 +157,7 @@ fn assert_holds_as_many_as_it_should<M: Subject>(map: &M, contents: &Contents) {
 fn at_every_instruction<M: Subject>(op: Op, states: &[&[Op]]) {
     let handlers: &[&[Op]] = if M::ANYTHING_IN_HANDLERS { &ANYTHING } else { &WITHOUT_WAITING };
     let mut points = Points::none();
-    let live = (Value::live(), System::live());
+    let live = (living(), System::live());
     // Each state in each round begins with another handler, and each point has the next one.
     let rounds = if harness::thorough() { handlers.len() } else { 1 };
     for (i, state) in (0..rounds).flat_map(|round| states.iter().enumerate().map(move |(i, state)| (round + i, state)))
@@ -166,7 +167,7 @@ fn at_every_instruction<M: Subject>(op: Op, states: &[&[Op]]) {
             && at_one_point::<M>(state, op, orders, ticks)
         {
             ticks += points.add();
-            assert_eq!((Value::live(), System::live()), live, "leaked: {op:?} and {orders:?}, {ticks}");
+            assert_eq!((living(), System::live()), live, "leaked: {op:?} and {orders:?}, {ticks}");
         }
     }
     points.report();
@@ -193,7 +194,7 @@ fn at_every_two_instructions_of_a_lookup<M: Subject>() {
 
     // Without compare-and-swap, a lookup has some hundred instructions; from the second load on, what it sees lasts for many.
     let pairs_are_many = cfg!(not(target_has_atomic = "32")) && !harness::thorough();
-    let live = (Value::live(), System::live());
+    let live = (living(), System::live());
     let (mut first_ticks, mut pairs, mut inside, step) = (1, 0, true, timer::instruction());
     while inside {
         let mut again = 1;
@@ -212,7 +213,7 @@ fn at_every_two_instructions_of_a_lookup<M: Subject>() {
             map.reclaim();
             assert_eq!(map.garbage(), Garbage::default(), "at {first_ticks} and {again}");
             drop(map);
-            assert_eq!((Value::live(), System::live()), live, "leaked, at {first_ticks} and {again}");
+            assert_eq!((living(), System::live()), live, "leaked, at {first_ticks} and {again}");
             if !over {
                 break;
             }

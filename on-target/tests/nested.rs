@@ -16,6 +16,7 @@ use std::alloc::System;
 use std::priorities::{self, HIGHEST};
 use std::random::{self, Random};
 use std::timer;
+use std::value::living;
 use std::workload::{self, CONTEXTS, Context, Hooks, KEYS, Subject};
 
 #[global_allocator]
@@ -99,7 +100,7 @@ fn test<S: Subject>() {
         PREEMPTIONS[priority].store(0, Relaxed);
     }
     POINTS.iter().for_each(|points| points.store(0, Relaxed));
-    let before = workload::living();
+    let before = living();
     workload::set_up::<S>();
 
     priorities::start(interrupt::<S>, next);

@@ -127,5 +127,5 @@ fn random_sequences_beyond_the_capacity_agree_with_the_model() {
 
 #[test]
 fn random_sequences_beyond_a_larger_capacity_agree_with_the_model() {
-    for_all(CASES, CHOICES, 42, 1..count(800, 60), agrees_with_the_model::<20, 1>);
+    for_all(CASES, CHOICES, 42, 1..count(800, 30), agrees_with_the_model::<20, 1>);
 }

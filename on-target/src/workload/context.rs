@@ -4,8 +4,9 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use twinmap::ErrorKind;
 
-use super::{CONTENDED, COUNTERS, DONE, KEYS, OWN, STABLE, Subject, Tally, Value, iterate};
+use super::{CONTENDED, COUNTERS, DONE, KEYS, OWN, STABLE, Subject, Tally, iterate};
 use crate::random::Random;
+use crate::value::Value;
 
 /// What one context knows. It does one operation at a time, of its own choice.
 pub struct Context {

@@ -3,7 +3,8 @@
 use twinmap::ScopedRawMutex;
 use twinmap::storage::Storage;
 
-use super::{Inserted, Map, Updated, Value};
+use super::{Inserted, Map, Updated};
+use crate::value::Value;
 
 /// A `static` map, and what is not written in the same way for a `SyncMap` and a `FixedMap`.
 pub trait Subject: 'static {
@@ -23,19 +24,20 @@ pub trait Subject: 'static {
 #[macro_export]
 macro_rules! subject {
     ($name:ident, growing, $lock:ident, $masks:literal) => {
-        $crate::subject!(@ $name, $lock, $masks, false, ::twinmap::SyncMap<u32, $crate::workload::Value, ::twinmap::$lock>, Ok);
+        $crate::subject!(@ $name, $lock, $masks, false, ::twinmap::SyncMap<u32, $crate::value::Value, ::twinmap::$lock>, Ok);
     };
     ($name:ident, fixed $n:expr, $lock:ident, $masks:literal) => {
         $crate::subject!(
             @ $name, $lock, $masks, true,
-            ::twinmap::FixedMap<u32, $crate::workload::Value, { $n }, ::twinmap::$lock, 8>, core::convert::identity
+            ::twinmap::FixedMap<u32, $crate::value::Value, { $n }, ::twinmap::$lock, 8>, core::convert::identity
         );
     };
     (@ $name:ident, $lock:ident, $masks:literal, $fixed:literal, $map:ty, $result:expr) => {
         struct $name;
 
         const _: () = {
-            use $crate::workload::{Subject, Value};
+            use $crate::value::Value;
+            use $crate::workload::Subject;
 
             static MAP: $map = <$map>::with_lock(::twinmap::$lock::new());
 

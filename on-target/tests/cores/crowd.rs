@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::{note, timer};
 use twinmap::{ErrorKind, Garbage};
 
-use crate::subject::{CAPACITY, Result, SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject, Value};
+use crate::subject::{CAPACITY, Result, SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
+use std::value::living;
 
 /// Rounds that each core makes at least, of one operation each.
 const ROUNDS: u32 = if cfg!(target_arch = "arm") { 200_000 } else { 10_000 };
@@ -341,11 +342,11 @@ fn crowd<M: Subject + Sync>() {
     assert_eq!(map.garbage(), Garbage::default(), "nobody is pinned");
     let mut count = 0;
     map.for_each(|_, _| count += 1);
-    assert_eq!((map.len(), Value::live()), (count, count));
+    assert_eq!((map.len(), living()), (count, count));
     (0..CAPACITY as u32).for_each(|key| assert!(map.insert(key, 1).is_ok(), "there is room for {key}"));
     assert!(!M::FIXED || map.insert(CAPACITY as u32, 1) == Err(ErrorKind::Full));
     map.clear();
-    assert_eq!((map.len(), map.garbage(), Value::live()), (0, Garbage::default(), 0));
+    assert_eq!((map.len(), map.garbage(), living()), (0, Garbage::default(), 0));
 
     let [seen, busy, ticks] = [&crowd.changes_seen, &crowd.busy, &crowd.ticks].map(|count| count.load(SeqCst));
     let garbage = crowd.most_garbage.load(SeqCst);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use twinmap::{ErrorKind, Garbage};
 
 use crate::hold::Hold;
-use crate::subject::{SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject, Value};
+use crate::subject::{SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
+use std::value::living;
 
 const KEYS: usize = 8;
 /// More writes than a fixed map has memory for.
@@ -30,7 +31,7 @@ fn held<M: Hold + Sync>() {
         1 => map.hold::<KEYS, _>(|values| {
             let values = values.map(|value| value.expect("it was inserted"));
             holds.store(true, Release);
-            let look = || (0..).zip(values).for_each(|(key, value)| assert_eq!(value.of(key), 100 + key));
+            let look = || (0..).zip(values).for_each(|(key, value)| assert_eq!(value.number_of(key), 100 + key));
             while !changed.load(Acquire) {
                 look();
                 looks.fetch_add(1, SeqCst);
@@ -40,11 +41,11 @@ fn held<M: Hold + Sync>() {
         _ => {}
     });
     map.reclaim();
-    assert_eq!((map.garbage(), Value::live()), (Garbage::default(), map.len()));
+    assert_eq!((map.garbage(), living()), (Garbage::default(), map.len()));
     // What was refused has its turn now.
     (0..2 * KEYS as u32).for_each(|key| assert!(map.insert(key, 1).is_ok()));
     map.clear();
-    assert_eq!((map.garbage(), Value::live()), (Garbage::default(), 0));
+    assert_eq!((map.garbage(), living()), (Garbage::default(), 0));
     note!("looked {} times", looks.into_inner());
 }
 

@@ -5,7 +5,9 @@ use core::array;
 use twinmap::storage::Storage;
 use twinmap::{FxBuildHasher, ScopedRawMutex, TwinMap};
 
-use crate::subject::{Subject, Value};
+use std::value::Value;
+
+use crate::subject::Subject;
 
 pub trait Hold: Subject {
     /// Calls `f` under one pin, with the values of the first `N` keys.

@@ -8,8 +8,9 @@ use std::note;
 use twinmap::{ErrorKind, Garbage};
 
 use crate::serial::{ALL, Contents, KEYS, Op, Outcome, perform};
-use crate::subject::{CAPACITY, SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject, Value};
+use crate::subject::{CAPACITY, SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
 use crate::turns;
+use std::value::living;
 
 /// What comes before: keys 1 and 2 are known, 3 is recent, 4 was removed and is expunged; or all are known, and 4 was removed.
 const STATES: [&[Op]; 2] = [
@@ -122,7 +123,7 @@ fn at_one_point<M: Subject>(state: &[Op], op: Op, part: &'static [Op], ticks: u3
     let agrees = if op.is_atomic() { any(ALL) } else { (0..KEYS).all(|key| any(1 << key)) };
     assert!(agrees, "{before:?} {op:?}: {outcome:?}, with {part:?}: {outcomes:?} after {ticks}, left {after:?}");
     assert!((0..KEYS as u32).all(|key| map.get(key) == after.number(key)), "lookups and iteration differ");
-    assert_eq!((map.len(), Value::live()), (after.len(), after.len()));
+    assert_eq!((map.len(), living()), (after.len(), after.len()));
     if M::FIXED && ticks % FILL == 1 {
         let new = |key: &u32| after.number(*key).is_none();
         for key in (0..KEYS as u32).filter(new).take(CAPACITY - after.len()) {
@@ -151,7 +152,7 @@ fn at_every_instruction<M: Subject + Sync>() {
                         points += 1;
                         waiting += u32::from(turns::waited());
                     }
-                    assert_eq!(Value::live(), 0);
+                    assert_eq!(living(), 0);
                 }
                 note!("{op:?}: at {points} points; at {waiting} of them the other core had to wait");
             }

@@ -8,8 +8,9 @@ use std::sync::atomic::AtomicUsize;
 use twinmap::Garbage;
 
 use crate::hold::Hold;
-use crate::subject::{SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Value};
+use crate::subject::{SectionFixed, SectionGrowing, SpinFixed, SpinGrowing};
 use crate::turns;
+use std::value::living;
 
 /// What the second core does at a stop; key 0 is what the first one looks at. Each comes together with each.
 const PARTS: usize = 5;
@@ -63,15 +64,15 @@ fn at_two_points<M: Hold>(parts: [usize; 2], ticks: u32, gap: u32) -> usize {
     let look = || {
         map.hold::<1, _>(|[value]| {
             let Some(value) = value else { return };
-            let number = value.of(0);
+            let number = value.number_of(0);
             for _ in 0..4 {
-                assert_eq!(core::hint::black_box(value).of(0), number, "{parts:?}, {ticks} and {gap}");
+                assert_eq!(core::hint::black_box(value).number_of(0), number, "{parts:?}, {ticks} and {gap}");
             }
         });
     };
     let ((), inside) = turns::stopping(ticks, 2, gap, look);
     map.reclaim();
-    assert_eq!((map.garbage(), Value::live()), (Garbage::default(), map.len()), "{parts:?}, {ticks} and {gap}");
+    assert_eq!((map.garbage(), living()), (Garbage::default(), map.len()), "{parts:?}, {ticks} and {gap}");
     inside
 }
 
@@ -95,7 +96,7 @@ fn at_every_two_instructions<M: Hold + Sync>() {
                     break;
                 }
                 once += 1;
-                assert_eq!(Value::live(), 0);
+                assert_eq!(living(), 0);
             }
             note!("stopped at {once} points, and then at {twice} second ones");
         },

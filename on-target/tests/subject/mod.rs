@@ -1,8 +1,6 @@
 //! The maps under test, all used in one way.
 
-use core::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::AtomicUsize;
-
+use std::value::Value;
 use twinmap::{CriticalSectionLock, ErrorKind, FixedMap, Garbage, InsertError, Ref, SpinLock, SyncMap};
 
 /// More keys than the tests use.
@@ -12,50 +10,6 @@ pub type SpinFixed = FixedMap<u32, Value, CAPACITY, SpinLock>;
 pub type SectionFixed = FixedMap<u32, Value, CAPACITY, CriticalSectionLock>;
 pub type SpinGrowing = SyncMap<u32, Value, SpinLock>;
 pub type SectionGrowing = SyncMap<u32, Value, CriticalSectionLock>;
-
-/// A number that belongs to a key, and notices when it is torn, another key's, or used after its end.
-#[derive(Debug)]
-pub struct Value {
-    key: u32,
-    number: u32,
-    check: u32,
-}
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-impl Value {
-    pub fn new(key: u32, number: u32) -> Self {
-        LIVE.fetch_add(1, SeqCst);
-        Self { key, number, check: !(key ^ number) }
-    }
-
-    /// The number, of this key.
-    #[track_caller]
-    pub fn of(&self, key: u32) -> u32 {
-        let Self { key: own, number, check } = *self;
-        assert!(own == key && check == !(key ^ number), "key {key} has the value {self:x?}");
-        number
-    }
-
-    /// How many there are.
-    pub fn live() -> usize {
-        LIVE.load(SeqCst)
-    }
-}
-
-impl Drop for Value {
-    fn drop(&mut self) {
-        self.of(self.key);
-        self.check = 0xDEAD;
-        LIVE.fetch_sub(1, SeqCst);
-    }
-}
-
-impl PartialEq for Value {
-    fn eq(&self, other: &Self) -> bool {
-        self.of(other.key) == other.number
-    }
-}
 
 /// A refusal of a fixed map's.
 pub type Result<T> = core::result::Result<T, ErrorKind>;
@@ -87,13 +41,13 @@ pub trait Subject: Default {
 }
 
 fn number(key: u32, value: Option<Ref<u32, Value>>) -> Option<u32> {
-    value.map(|value| value.of(key))
+    value.map(|value| value.number_of(key))
 }
 
 /// Key and value come back, and in one piece.
 fn refusal(key: u32, number: u32) -> impl Fn(InsertError<u32, Value>) -> ErrorKind {
     move |error| {
-        assert!(error.key == key && error.value.of(key) == number, "{error:?}");
+        assert!(error.key == key && error.value.number_of(key) == number, "{error:?}");
         error.kind
     }
 }
@@ -119,20 +73,25 @@ macro_rules! subject {
             }
 
             fn get_or_insert(&self, key: u32, new: u32) -> Result<u32> {
-                Ok(done!($fixed, self.get_or_insert(key, Value::new(key, new)), refusal(key, new)).of(key))
+                Ok(done!($fixed, self.get_or_insert(key, Value::new(key, new)), refusal(key, new)).number_of(key))
             }
 
             fn update(&self, key: u32, f: impl Fn(u32) -> u32) -> Result<Option<u32>> {
-                Ok(number(key, done!($fixed, self.update(&key, |old| Value::new(key, f(old.of(key)))), |kind| kind)))
+                Ok(number(
+                    key,
+                    done!($fixed, self.update(&key, |old| Value::new(key, f(old.number_of(key)))), |kind| kind),
+                ))
             }
 
             fn compare_exchange(&self, key: u32, current: u32, new: u32) -> Result<bool> {
                 let pin = self.pin();
                 match pin.compare_exchange(&key, &Value::new(key, current), Value::new(key, new)) {
-                    Ok(old) => Ok(old.of(key) == current),
+                    Ok(old) => Ok(old.number_of(key) == current),
                     Err(error) => {
-                        assert_eq!(error.new.of(key), new);
-                        assert!(error.kind.is_some() || error.found.is_none_or(|found| found.of(key) != current));
+                        assert_eq!(error.new.number_of(key), new);
+                        assert!(
+                            error.kind.is_some() || error.found.is_none_or(|found| found.number_of(key) != current)
+                        );
                         error.kind.map_or(Ok(false), Err)
                     }
                 }
@@ -159,11 +118,11 @@ macro_rules! subject {
             }
 
             fn retain(&self, f: impl Fn(u32) -> bool) {
-                self.pin().retain(|&key, value| f(value.of(key)));
+                self.pin().retain(|&key, value| f(value.number_of(key)));
             }
 
             fn for_each(&self, mut f: impl FnMut(u32, u32)) {
-                self.pin().iter().for_each(|(&key, value)| f(key, value.of(key)));
+                self.pin().iter().for_each(|(&key, value)| f(key, value.number_of(key)));
             }
 
             fn promote(&self) {

@@ -7,7 +7,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::random::{self, Random};
 use std::threads::{self, COUNT};
 use std::timer;
-use std::workload::{self, Context, Hooks, KEYS, Subject, Value};
+use std::value::{Value, living};
+use std::workload::{self, Context, Hooks, KEYS, Subject};
 use twinmap::ErrorKind;
 
 /// Of all threads together, in each of the four tests.
@@ -106,7 +107,7 @@ fn test<S: Subject>() {
         unsafe { *of.0.get() = Context::new(thread, true, hooks(thread)) };
     }
     [&WHILE_PINNED, &WHILE_LOCKED, &BUSY].into_iter().chain(&POINTS).for_each(|counter| counter.store(0, Relaxed));
-    let before = workload::living();
+    let before = living();
     workload::set_up::<S>();
 
     threads::run(body::<S>, preempt::<S>);
