@@ -1,5 +1,5 @@
 //! Tests of the public API, written once: each map and lock has a file beside this directory that says which `Map` is
-//! meant, and includes them. Those in on-target/tests, for cores without an operating system, include them as well: there,
+//! meant, and includes them. Those of on-target/suite, for cores without an operating system, include them as well: there,
 //! `std` is what on-target has under its names.
 
 pub mod alloc;

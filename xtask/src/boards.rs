@@ -15,10 +15,19 @@ pub struct Board {
     qemu: &'static str,
     /// More of them, for as many cores as there are.
     smp: &'static str,
-    /// Whether it holds images of any size. The suite of the host's tests takes megabytes.
-    pub large: bool,
+    /// Which suites run there.
+    pub suites: Size,
     /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the board's timer, or a little longer.
     shift: u32,
+}
+
+/// What memory it takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    Small,
+    /// Megabytes: the suite of the host's tests.
+    Large,
+    Any,
 }
 
 const THUMBV6M: Board = Board {
@@ -29,7 +38,7 @@ const THUMBV6M: Board = Board {
     // The tests take more memory than the real board has.
     qemu: "qemu-system-arm -M microbit -global nrf51-soc.flash-size=4194304 -global nrf51-soc.sram-size=524288",
     smp: "",
-    large: true,
+    suites: Size::Any,
     shift: 6,
 };
 
@@ -39,7 +48,7 @@ pub const LM3S6965EVB: Board = Board {
     triple: "thumbv7m-none-eabi",
     polyfill: "",
     qemu: "qemu-system-arm -M lm3s6965evb",
-    large: false,
+    suites: Size::Small,
     shift: 7,
     ..THUMBV6M
 };
@@ -60,7 +69,7 @@ const RV32IMC: Board = Board {
     polyfill: CRITICAL_SECTION,
     qemu: "qemu-system-riscv32 -M virt -cpu rv32,a=false -bios none",
     smp: "",
-    large: true,
+    suites: Size::Any,
     shift: 8,
 };
 
@@ -71,8 +80,8 @@ pub const BOARDS: &[Board] = &[
     THUMBV6M,
     Board { polyfill: SINGLE_CORE, ..THUMBV6M },
     LM3S6965EVB,
-    // The same core, with memory enough.
-    Board { name: "mps2-an385", qemu: "qemu-system-arm -M mps2-an385", large: true, shift: 6, ..LM3S6965EVB },
+    // The same core, with memory enough for the others.
+    Board { name: "mps2-an385", qemu: "qemu-system-arm -M mps2-an385", suites: Size::Large, shift: 6, ..LM3S6965EVB },
     THUMBV7EM,
     Board { name: "mps2-an500", core: "Cortex-M7", qemu: "qemu-system-arm -M mps2-an500", ..THUMBV7EM },
     Board {

@@ -10,7 +10,7 @@ use std::{env, thread};
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
 
-use crate::boards::{BOARDS, Board, Clock};
+use crate::boards::{BOARDS, Board, Clock, Size};
 use crate::cmd::Cmd;
 use crate::image::{self, Report};
 use crate::matrix::SINGLE_CORE;
@@ -24,12 +24,12 @@ pub struct Suite {
     pub clock: Clock,
     /// Takes all of the board's cores.
     pub cores: bool,
-    /// Takes a large board.
-    large: bool,
+    size: Size,
 }
 
-const SMALL: Suite = Suite { name: "", title: "", clock: Clock::Instructions { finer: 0 }, cores: false, large: false };
-const LARGE: Suite = Suite { clock: Clock::Real, large: true, ..SMALL };
+const SMALL: Suite =
+    Suite { name: "", title: "", clock: Clock::Instructions { finer: 0 }, cores: false, size: Size::Small };
+const LARGE: Suite = Suite { clock: Clock::Real, size: Size::Large, ..SMALL };
 
 pub const SUITES: &[Suite] = &[
     Suite { name: "sync_map_spin_lock", title: "SyncMap\nspin", ..LARGE },
@@ -145,7 +145,7 @@ fn perform(job: Job, arguments: &[String]) -> Done {
 }
 
 fn build(board: &'static Board, suites: &[&'static Suite]) -> Result<Vec<Job>> {
-    let suites: Vec<_> = suites.iter().filter(|suite| board.large || !suite.large).collect();
+    let suites: Vec<_> = suites.iter().filter(|suite| [suite.size, Size::Any].contains(&board.suites)).collect();
     let mut cargo = cargo("test --release --no-run --message-format json-render-diagnostics", board);
     for suite in &suites {
         cargo = cargo.args(["--test", suite.name]);
