@@ -73,10 +73,14 @@ static ORDERS: Mutex<Cell<&[Op]>> = Mutex::new(Cell::new(&[]));
 static MAP: Mutex<Cell<usize>> = Mutex::new(Cell::new(0));
 static OUTCOMES: Mutex<Cell<Option<[Outcome; MOST]>>> = Mutex::new(Cell::new(None));
 
+fn lent<M: Subject>() -> &'static M {
+    let map = critical_section::with(|section| MAP.borrow(section).get());
+    // SAFETY: `main` lent it to the interrupts, and has it until they have done their part.
+    unsafe { &*(map as *const M) }
+}
+
 fn interrupt<M: Subject>() {
-    let (map, orders) = critical_section::with(|section| (MAP.borrow(section).get(), ORDERS.borrow(section).get()));
-    // SAFETY: `main` lent this map, and has it until there are outcomes.
-    let map = unsafe { &*(map as *const M) };
+    let (map, orders) = (lent::<M>(), critical_section::with(|section| ORDERS.borrow(section).get()));
     let mut outcomes = [Outcome::Done; MOST];
     orders.iter().zip(&mut outcomes).for_each(|(&order, outcome)| *outcome = perform(map, order));
     critical_section::with(|section| OUTCOMES.borrow(section).set(Some(outcomes)));
@@ -184,7 +188,11 @@ fn at_every_two_instructions_of_a_lookup<M: Subject>() {
     static AGAIN: Mutex<Cell<u32>> = Mutex::new(Cell::new(0));
 
     fn first<M: Subject>() {
-        interrupt::<M>();
+        let map = lent::<M>();
+        // Under a pin, so that readers change phase: the lookup may be about to count in the one from before.
+        map.for_each(|_, _| interrupt::<M>());
+        // So that what comes later has a grace period of its own.
+        map.reclaim();
         let ticks = critical_section::with(|section| {
             OUTCOMES.borrow(section).set(None);
             AGAIN.borrow(section).get()

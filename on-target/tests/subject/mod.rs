@@ -15,7 +15,7 @@ pub type SectionGrowing = SyncMap<u32, Value, CriticalSectionLock>;
 pub type Result<T> = core::result::Result<T, ErrorKind>;
 
 /// What all maps have; the number of a value that was there, or is now.
-pub trait Subject: Default {
+pub trait Subject: Default + 'static {
     /// Whether it is refused keys beyond [`CAPACITY`].
     const FIXED: bool;
     /// Whether an interrupt handler may do anything. Otherwise, it may do what does not wait.
