@@ -200,10 +200,11 @@ fn at_every_two_instructions_of_a_lookup<M: Subject>() {
         timer::again(ticks, interrupt::<M>);
     }
 
-    // Without compare-and-swap, a lookup has some hundred instructions; from the second load on, what it sees lasts for many.
-    let pairs_are_many = cfg!(not(target_has_atomic = "32")) && !harness::thorough();
     let live = (living(), System::live());
-    let (mut first_ticks, mut pairs, mut inside, step) = (1, 0, true, timer::instruction());
+    let step = timer::instruction();
+    // What is seen after the first one is in use for more instructions than these.
+    let next = if harness::thorough() { step } else { 3 * step };
+    let (mut first_ticks, mut pairs, mut inside) = (1, 0, true);
     while inside {
         let mut again = 1;
         inside = false;
@@ -227,7 +228,7 @@ fn at_every_two_instructions_of_a_lookup<M: Subject>() {
             }
             inside = true;
             pairs += 1;
-            again += if pairs_are_many { 3 * step } else { step };
+            again += next;
         }
         first_ticks += step;
     }

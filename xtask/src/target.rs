@@ -40,7 +40,13 @@ pub const SUITES: &[Suite] = &[
     Suite { name: "interrupts", title: "inter-\nrupts", clock: Clock::Instructions { finer: 2 }, ..SMALL },
     Suite { name: "nested", title: "nested", ..SMALL },
     Suite { name: "threads", title: "threads", ..SMALL },
-    Suite { name: "interleaved_cores", title: "cores in\nturns", cores: true, ..SMALL },
+    Suite {
+        name: "interleaved_cores",
+        title: "cores in\nturns",
+        clock: Clock::Instructions { finer: 2 },
+        cores: true,
+        ..SMALL
+    },
     Suite { name: "cores", title: "cores in\nparallel", clock: Clock::Real, cores: true, ..SMALL },
 ];
 

@@ -8,11 +8,11 @@ use core::sync::atomic::Ordering::SeqCst;
 
 use std::cores::{self, MOST as CORES};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::value::living;
 use std::{note, timer};
 use twinmap::{ErrorKind, Garbage};
 
 use crate::subject::{CAPACITY, Result, SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
-use std::value::living;
 
 /// Rounds that each core makes at least, of one operation each.
 const ROUNDS: u32 = if cfg!(target_arch = "arm") { 200_000 } else { 10_000 };

@@ -5,11 +5,11 @@ use core::sync::atomic::Ordering::{Acquire, Release, SeqCst};
 use std::cores;
 use std::note;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::value::living;
 use twinmap::{ErrorKind, Garbage};
 
 use crate::hold::Hold;
 use crate::subject::{SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
-use std::value::living;
 
 const KEYS: usize = 8;
 /// More writes than a fixed map has memory for.

@@ -4,13 +4,13 @@
 use core::cell::Cell;
 
 use critical_section::Mutex;
-use std::note;
+use std::value::living;
+use std::{note, timer};
 use twinmap::{ErrorKind, Garbage};
 
 use crate::serial::{ALL, Contents, KEYS, Op, Outcome, perform};
 use crate::subject::{CAPACITY, SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
 use crate::turns;
-use std::value::living;
 
 /// What comes before: keys 1 and 2 are known, 3 is recent, 4 was removed and is expunged; or all are known, and 4 was removed.
 const STATES: [&[Op]; 2] = [
@@ -136,6 +136,7 @@ fn at_one_point<M: Subject>(state: &[Op], op: Op, part: &'static [Op], ticks: u3
 }
 
 fn at_every_instruction<M: Subject + Sync>() {
+    let step = timer::instruction();
     turns::with(
         || {
             for op in OPS {
@@ -145,7 +146,7 @@ fn at_every_instruction<M: Subject + Sync>() {
                     for n in 7 * i.. {
                         let (part, may_wait) = part_for::<M>(n);
                         turns::set_may_wait(may_wait);
-                        let ticks = 1 + turns::STEP * (n - 7 * i) as u32;
+                        let ticks = 1 + step * (n - 7 * i) as u32;
                         if !at_one_point::<M>(state, op, part, ticks) {
                             break;
                         }

@@ -20,12 +20,11 @@ static ENDED: AtomicBool = AtomicBool::new(false);
 static STOPS: AtomicUsize = AtomicUsize::new(0);
 static GAP: AtomicU32 = AtomicU32::new(0);
 
-/// How far the timer goes on from one point to the next, in ticks: an instruction lasts 1.28 (-icount shift=6), or 2.56 (8).
-pub const STEP: u32 = if cfg!(target_arch = "arm") { 1 } else { 2 };
-
-/// No part on such small maps takes a fourth as many ticks: they are 16,000 instructions. (Who is not waiting after so long would
-/// be thought to, and kept from giving back what the first one then waits for.)
-const LONG: u32 = if cfg!(target_arch = "arm") { 20_000 } else { 40_000 };
+/// No part on such small maps takes a fourth as many instructions. (Who is not waiting after so long would be thought to, and kept
+/// from giving back what the first one then waits for.)
+const LONG: u32 = 16_000;
+/// As long, in ticks.
+static LONG_TICKS: AtomicU32 = AtomicU32::new(0);
 
 /// The second core's part may wait for a lock that the first one has when it is stopped.
 static MAY_WAIT: AtomicBool = AtomicBool::new(false);
@@ -39,6 +38,7 @@ pub fn set_may_wait(may_wait: bool) {
 pub fn with(first: impl Fn() + Sync, part: impl Fn() + Sync) {
     GIVEN.store(0, Release);
     DONE.store(0, Release);
+    LONG_TICKS.store(LONG * (timer::instruction() + 1), Release);
     cores::run(&|core| match core {
         0 => {
             first();
@@ -53,7 +53,7 @@ pub fn with(first: impl Fn() + Sync, part: impl Fn() + Sync) {
                     _ => {
                         done += 1;
                         if MAY_WAIT.load(Acquire) {
-                            timer::again(LONG, waits);
+                            timer::again(LONG_TICKS.load(Acquire), waits);
                         }
                         part();
                         if MAY_WAIT.load(Acquire) {

@@ -3,14 +3,14 @@
 
 use core::sync::atomic::Ordering::SeqCst;
 
-use std::note;
 use std::sync::atomic::AtomicUsize;
+use std::value::living;
+use std::{harness, note, timer};
 use twinmap::Garbage;
 
 use crate::hold::Hold;
 use crate::subject::{SectionFixed, SectionGrowing, SpinFixed, SpinGrowing};
 use crate::turns;
-use std::value::living;
 
 /// What the second core does at a stop; key 0 is what the first one looks at. Each comes together with each.
 const PARTS: usize = 5;
@@ -77,14 +77,17 @@ fn at_two_points<M: Hold>(parts: [usize; 2], ticks: u32, gap: u32) -> usize {
 }
 
 fn at_every_two_instructions<M: Hold + Sync>() {
+    let step = timer::instruction() as usize;
+    // What is seen after the first stop is in use for more instructions than these.
+    let next = if harness::thorough() { step } else { 3 * step };
     turns::with(
         || {
             // What the first core looks for may be gone from where it is found without the lock.
             turns::set_may_wait(!M::ANYTHING_IN_HANDLERS);
             let (mut once, mut twice) = (0, 0);
-            for ticks in (1..).step_by(turns::STEP as usize) {
+            for ticks in (1..).step_by(step) {
                 let mut inside = 2;
-                for gap in (1..).step_by(turns::STEP as usize) {
+                for gap in (1..).step_by(next) {
                     let both = (once + twice) % (PARTS * PARTS);
                     inside = at_two_points::<M>([both / PARTS, both % PARTS], ticks, gap);
                     if inside < 2 {
