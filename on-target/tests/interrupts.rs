@@ -1,6 +1,8 @@
 //! An interrupt at every instruction of each operation: the timer is set to 1, 2, 3, ... ticks, until the operation ends first. It
 //! takes a clock that counts instructions (-icount), each of which lasts a tick at least; then it is also repeatable.
 //!
+//! What the interrupt does changes from one instruction to the next; with `--thorough`, each comes at each.
+//!
 //! What both did, and what is in the map afterwards, must be what one after the other would have done. So no value is lost,
 //! torn or kept, and every total is exact.
 #![no_std]
