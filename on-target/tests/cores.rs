@@ -4,7 +4,7 @@
 #![no_std]
 #![no_main]
 
-#[cfg_attr(not(cores), allow(unused_imports))]
+#[cfg_attr(not(cores), allow(unused_imports))] // Then there are no tests.
 #[macro_use]
 extern crate on_target as std;
 
@@ -18,7 +18,7 @@ mod held;
 #[path = "cores/hold.rs"]
 mod hold;
 #[cfg(cores)]
-#[allow(dead_code)]
+#[allow(dead_code)] // For other images as well.
 mod subject;
 
 #[global_allocator]

@@ -6,7 +6,7 @@
 #![no_std]
 #![no_main]
 
-#[cfg_attr(not(cores), allow(unused_imports))]
+#[cfg_attr(not(cores), allow(unused_imports))] // Then there are no tests.
 #[macro_use]
 extern crate on_target as std;
 
@@ -18,10 +18,10 @@ mod hold;
 mod one_stop;
 #[cfg(cores)]
 #[path = "interrupts/serial.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // For other images as well.
 mod serial;
 #[cfg(cores)]
-#[allow(dead_code)]
+#[allow(dead_code)] // For other images as well.
 mod subject;
 #[cfg(cores)]
 #[path = "cores/turns.rs"]

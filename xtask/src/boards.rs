@@ -13,7 +13,8 @@ pub struct Board {
     pub polyfill: &'static str,
     /// QEMU's program and options.
     qemu: &'static str,
-    /// More of them, for as many cores as there are.
+    pub cores: usize,
+    /// More options, for as many cores as there are.
     smp: &'static str,
     /// Which suites run there.
     pub suites: Size,
@@ -37,6 +38,7 @@ const THUMBV6M: Board = Board {
     polyfill: CRITICAL_SECTION,
     // The tests take more memory than the real board has.
     qemu: "qemu-system-arm -M microbit -global nrf51-soc.flash-size=4194304 -global nrf51-soc.sram-size=524288",
+    cores: 1,
     smp: "",
     suites: Size::Any,
     shift: 6,
@@ -68,6 +70,7 @@ const RV32IMC: Board = Board {
     triple: "riscv32imc-unknown-none-elf",
     polyfill: CRITICAL_SECTION,
     qemu: "qemu-system-riscv32 -M virt -cpu rv32,a=false -bios none",
+    cores: 1,
     smp: "",
     suites: Size::Any,
     shift: 8,
@@ -87,6 +90,7 @@ pub const BOARDS: &[Board] = &[
     Board {
         name: "mps2-an521",
         core: "2 Cortex-M33",
+        cores: 2,
         triple: "thumbv8m.main-none-eabi",
         qemu: "qemu-system-arm -M mps2-an521", // Always with both of its cores.
         ..THUMBV7EM
@@ -102,6 +106,7 @@ pub const BOARDS: &[Board] = &[
     Board { polyfill: SINGLE_CORE, ..RV32IMC },
     Board {
         core: "4 RV32IMAC",
+        cores: 4,
         triple: "riscv32imac-unknown-none-elf",
         polyfill: "",
         qemu: "qemu-system-riscv32 -M virt -bios none",

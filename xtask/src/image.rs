@@ -34,7 +34,8 @@ pub fn run(board: &Board, suite: &Suite, image: &str, arguments: &[String]) -> R
         let run =
             start_once(board, suite, image, &format!("--from {from} {}", arguments.join(" ")), &mut report.output)?;
         report.passed += run.passed;
-        let Some(end) = run.end else { break };
+        let in_a_test = run.unfinished.is_some().then(|| "the image ended in the midst of a test".to_owned());
+        let Some(end) = run.end.or(in_a_test) else { break };
         report.output += &format!("({end})\n");
         let Some(name) = run.unfinished else {
             bail!("no test was running, and {end}; it printed:\n{}", report.output)

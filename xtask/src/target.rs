@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use comfy_table::{Table, presets};
 
 use crate::boards::{BOARDS, Board, Clock, Size};
@@ -22,13 +22,21 @@ pub struct Suite {
     /// For the table.
     title: &'static str,
     pub clock: Clock,
-    /// Takes all of the board's cores.
+    /// Takes all of the board's cores, and has nothing to do where there is one.
     pub cores: bool,
+    /// Has nothing to do on RISC-V.
+    cortex_m: bool,
     size: Size,
 }
 
-const SMALL: Suite =
-    Suite { name: "", title: "", clock: Clock::Instructions { finer: 0 }, cores: false, size: Size::Small };
+const SMALL: Suite = Suite {
+    name: "",
+    title: "",
+    clock: Clock::Instructions { finer: 0 },
+    cores: false,
+    cortex_m: false,
+    size: Size::Small,
+};
 const LARGE: Suite = Suite { clock: Clock::Real, size: Size::Large, ..SMALL };
 
 pub const SUITES: &[Suite] = &[
@@ -39,7 +47,7 @@ pub const SUITES: &[Suite] = &[
     // For steps of nearly as many ticks as make an instruction.
     Suite { name: "interrupts", title: "inter-\nrupts", clock: Clock::Instructions { finer: 2 }, ..SMALL },
     Suite { name: "nested", title: "nested", ..SMALL },
-    Suite { name: "threads", title: "threads", ..SMALL },
+    Suite { name: "threads", title: "threads", cortex_m: true, ..SMALL },
     Suite {
         name: "interleaved_cores",
         title: "cores in\nturns",
@@ -51,6 +59,12 @@ pub const SUITES: &[Suite] = &[
 ];
 
 impl Suite {
+    fn runs_on(&self, board: &Board) -> bool {
+        [self.size, Size::Any].contains(&board.suites)
+            && (!self.cores || board.cores > 1)
+            && (!self.cortex_m || board.triple.starts_with("thumb"))
+    }
+
     /// Takes the host's cores, all of them.
     fn parallel(&self) -> bool {
         self.cores && self.clock == Clock::Real
@@ -133,9 +147,12 @@ fn work(jobs: &Mutex<Receiver<Job>>, arguments: &[String]) -> Vec<Done> {
 }
 
 fn perform(job: Job, arguments: &[String]) -> Done {
-    let report = image::run(job.board, job.suite, &job.image, arguments);
+    let mut report = image::run(job.board, job.suite, &job.image, arguments);
+    let all = arguments.iter().all(|argument| argument.starts_with("--"));
+    if all && report.as_ref().is_ok_and(|report| report.passed + report.failed.len() == 0) {
+        report = Err(anyhow!("the image has no tests"));
+    }
     match &report {
-        Ok(report) if report.passed + report.failed.len() == 0 => {} // Nothing that the board has.
         Ok(report) => println!(
             "\n{}, {}: {} passed, {} failed, in {:.1} s\n{}",
             label(job.board),
@@ -151,7 +168,10 @@ fn perform(job: Job, arguments: &[String]) -> Done {
 }
 
 fn build(board: &'static Board, suites: &[&'static Suite]) -> Result<Vec<Job>> {
-    let suites: Vec<_> = suites.iter().filter(|suite| [suite.size, Size::Any].contains(&board.suites)).collect();
+    let suites: Vec<_> = suites.iter().filter(|suite| suite.runs_on(board)).collect();
+    if suites.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut cargo = cargo("test --release --no-run --message-format json-render-diagnostics", board);
     for suite in &suites {
         cargo = cargo.args(["--test", suite.name]);
@@ -206,14 +226,13 @@ fn table(boards: &[&'static Board], suites: &[&'static Suite], done: &[Done]) ->
     table.set_header(["core", "board"].into_iter().chain(titles).chain(["seconds"]));
     for &board in boards {
         let mut time = Duration::ZERO;
-        let mut row = vec![board.core.to_owned(), label(board)];
+        let mut row = vec![board.core.to_owned(), label(board).replace(", ", "\n")];
         for &suite in suites {
             let here = |done: &&Done| std::ptr::eq(done.job.board, board) && done.job.suite.name == suite.name;
             row.push(match done.iter().find(here).map(|done| &done.report) {
                 Some(Ok(report)) => {
                     time += report.time;
                     match (report.passed, report.failed.len()) {
-                        (0, 0) => "-".to_owned(),
                         (passed, 0) => format!("{passed} ok"),
                         (passed, failed) => format!("{passed} ok\n{failed} FAILED"),
                     }
@@ -231,7 +250,7 @@ fn table(boards: &[&'static Board], suites: &[&'static Suite], done: &[Done]) ->
 /// The board's name, with what stands in for compare-and-swap on it.
 fn label(board: &Board) -> String {
     match board.polyfill.strip_prefix("portable-atomic-") {
-        Some(polyfill) => format!("{}\n{polyfill}", board.name),
+        Some(polyfill) => format!("{}, {polyfill}", board.name),
         None => board.name.to_owned(),
     }
 }
