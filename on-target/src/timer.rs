@@ -8,6 +8,7 @@ use crate::cores;
 #[cfg_attr(target_arch = "arm", path = "timer/arm.rs")]
 #[cfg_attr(target_arch = "riscv32", path = "timer/riscv.rs")]
 mod arch;
+pub mod places;
 
 pub use arch::{again, once, stop};
 

@@ -17,8 +17,10 @@ mod hold;
 #[path = "cores/one_stop.rs"]
 mod one_stop;
 #[cfg(cores)]
+#[path = "interrupts/orders.rs"]
+mod orders;
+#[cfg(cores)]
 #[path = "interrupts/serial.rs"]
-#[allow(dead_code)] // For other images as well.
 mod serial;
 #[cfg(cores)]
 #[allow(dead_code)] // For other images as well.

@@ -11,6 +11,8 @@
 #[macro_use]
 extern crate on_target as std;
 
+#[path = "interrupts/orders.rs"]
+mod orders;
 #[path = "interrupts/points.rs"]
 mod points;
 #[path = "interrupts/serial.rs"]
@@ -20,13 +22,14 @@ mod subject;
 use core::cell::Cell;
 
 use critical_section::Mutex;
+use orders::{Outcomes, assert_holds_as_many_as_it_should, carry_out, in_state, is_serial, lend, lent, outcomes};
 use points::Points;
-use serial::{ALL, Contents, KEYS, Op, Outcome, perform};
+use serial::{Contents, Op, perform};
 use std::alloc::System;
 use std::value::living;
 use std::{harness, timer};
-use subject::{CAPACITY, Subject};
-use twinmap::{ErrorKind, Garbage};
+use subject::Subject;
+use twinmap::Garbage;
 
 #[global_allocator]
 static ALLOCATOR: System = System;
@@ -52,9 +55,6 @@ const MANY: &[Op] = &[
     Op::Promote,
 ];
 
-/// Most operations that an interrupt performs.
-const MOST: usize = 4;
-
 /// What interrupts do that may do anything.
 const ANYTHING: [&[Op]; 4] = [
     &[Op::Get(1), Op::Get(3), Op::Get(9), Op::Iterate],
@@ -70,39 +70,8 @@ const WITHOUT_WAITING: [&[Op]; 3] = [
     &[Op::TryRemove(1), Op::TryInsert(9, 60), Op::TryGet(9), Op::TryInsert(4, 61)],
 ];
 
-/// What the interrupt has to do, and what came of it.
-static ORDERS: Mutex<Cell<&[Op]>> = Mutex::new(Cell::new(&[]));
-static MAP: Mutex<Cell<usize>> = Mutex::new(Cell::new(0));
-static OUTCOMES: Mutex<Cell<Option<[Outcome; MOST]>>> = Mutex::new(Cell::new(None));
-
-fn lent<M: Subject>() -> &'static M {
-    let map = critical_section::with(|section| MAP.borrow(section).get());
-    // SAFETY: `main` lent it to the interrupts, and has it until they have done their part.
-    unsafe { &*(map as *const M) }
-}
-
-fn interrupt<M: Subject>() {
-    let (map, orders) = (lent::<M>(), critical_section::with(|section| ORDERS.borrow(section).get()));
-    let mut outcomes = [Outcome::Done; MOST];
-    orders.iter().zip(&mut outcomes).for_each(|(&order, outcome)| *outcome = perform(map, order));
-    critical_section::with(|section| OUTCOMES.borrow(section).set(Some(outcomes)));
-}
-
-fn outcomes() -> Option<[Outcome; MOST]> {
-    critical_section::with(|section| OUTCOMES.borrow(section).get())
-}
-
-/// The next interrupt's map and orders.
-fn lend<M: Subject>(map: &M, orders: &'static [Op]) {
-    critical_section::with(|section| {
-        MAP.borrow(section).set((&raw const *map).addr());
-        ORDERS.borrow(section).set(orders);
-        OUTCOMES.borrow(section).set(None);
-    });
-}
-
 /// Until the interrupt has come.
-fn wait() -> [Outcome; MOST] {
+fn wait() -> Outcomes {
     loop {
         if let Some(outcomes) = outcomes() {
             return outcomes;
@@ -112,14 +81,9 @@ fn wait() -> [Outcome; MOST] {
 
 /// Performs `op` on a new map in that state, with the interrupt coming `ticks` after it begins; whether it came before its end.
 fn at_one_point<M: Subject>(state: &[Op], op: Op, orders: &'static [Op], ticks: u32) -> bool {
-    let map = M::default();
-    let mut before = Contents::default();
-    for &op in state {
-        let outcome = perform(&map, op);
-        assert!(before.replay(op, outcome, ALL));
-    }
+    let (map, before) = in_state::<M>(state);
     lend(&map, orders);
-    timer::once(ticks, interrupt::<M>);
+    timer::once(ticks, carry_out::<M>);
     let outcome = perform(&map, op);
     let inside = outcomes().is_some();
     let outcomes = wait();
@@ -127,37 +91,14 @@ fn at_one_point<M: Subject>(state: &[Op], op: Op, orders: &'static [Op], ticks: 
     map.reclaim();
     assert_eq!(map.garbage(), Garbage::default(), "{op:?} and {orders:?}, {ticks}: nobody is pinned");
     let after = Contents::of(&map);
-    // The operation is under way all the time that the interrupt is: it may take effect before, after, or in between.
-    let serial = |position: usize, keys: u32| {
-        let mut contents = before;
-        let (earlier, later) = orders.split_at(position);
-        let mut outcomes = outcomes.into_iter();
-        let mut all = |contents: &mut Contents, orders: &[Op]| {
-            orders.iter().zip(outcomes.by_ref()).all(|(&order, outcome)| contents.replay(order, outcome, keys))
-        };
-        all(&mut contents, earlier)
-            && contents.replay(op, outcome, keys)
-            && all(&mut contents, later)
-            && contents.agrees(&after, keys)
-    };
-    let in_some_order = |keys: u32| (0..=orders.len()).any(|position| serial(position, keys));
-    let agrees = if op.is_atomic() { in_some_order(ALL) } else { (0..KEYS).all(|key| in_some_order(1 << key)) };
+    let agrees = is_serial(&before, (op, outcome), (orders, outcomes), &after);
     assert!(agrees, "{before:?} {op:?}: {outcome:?}, with {orders:?}: {outcomes:?} after {ticks}, left {after:?}");
     assert!((1..10).all(|key| map.get(key) == after.number(key)), "lookups and iteration differ");
     assert_eq!(map.len(), after.len());
-    // That takes a while. What it would find goes wrong for good, so it need not be looked for each time.
     if M::FIXED && ticks.is_multiple_of(11) {
         assert_holds_as_many_as_it_should(&map, &after);
     }
     inside
-}
-
-fn assert_holds_as_many_as_it_should<M: Subject>(map: &M, contents: &Contents) {
-    let keys = 0..KEYS as u32;
-    let new = keys.clone().filter(|&key| contents.number(key).is_none());
-    new.take(CAPACITY - contents.len()).for_each(|key| assert_eq!(map.insert(key, 1), Ok(None)));
-    let refused = keys.filter(|&key| map.insert(key, 2) == Err(ErrorKind::Full)).count();
-    assert_eq!(refused, KEYS - CAPACITY);
 }
 
 fn at_every_instruction<M: Subject>(op: Op, states: &[&[Op]]) {
@@ -192,14 +133,12 @@ fn at_every_two_instructions_of_a_lookup<M: Subject>() {
     fn first<M: Subject>() {
         let map = lent::<M>();
         // Under a pin, so that readers change phase: the lookup may be about to count in the one from before.
-        map.for_each(|_, _| interrupt::<M>());
+        map.for_each(|_, _| carry_out::<M>());
         // So that what comes later has a grace period of its own.
         map.reclaim();
-        let ticks = critical_section::with(|section| {
-            OUTCOMES.borrow(section).set(None);
-            AGAIN.borrow(section).get()
-        });
-        timer::again(ticks, interrupt::<M>);
+        lend(map, OVERWRITE);
+        let ticks = critical_section::with(|section| AGAIN.borrow(section).get());
+        timer::again(ticks, carry_out::<M>);
     }
 
     let live = (living(), System::live());

@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::alloc::System;
 use std::priorities::{self, HIGHEST};
 use std::random::{self, Random};
-use std::timer;
+use std::timer::places;
 use std::value::living;
 use std::workload::{self, CONTEXTS, Context, Hooks, KEYS, Subject};
 
@@ -60,16 +60,11 @@ fn increment(counter: &AtomicU32) {
     counter.store(counter.load(Relaxed) + 1, Relaxed);
 }
 
-/// The instructions that were preempted by the timer, each a bit.
-static POINTS: [AtomicU32; 256] = [const { AtomicU32::new(0) }; 256];
-
 /// The timer's interrupt.
 fn next() -> (u32, usize) {
     static RANDOM: AtomicU32 = AtomicU32::new(0);
 
-    let point = timer::interrupted_at() / 2 % (32 * POINTS.len());
-    let points = &POINTS[point / 32];
-    points.store(points.load(Relaxed) | 1 << (point % 32), Relaxed);
+    places::add();
 
     let seed = RANDOM.load(Relaxed) + 1;
     RANDOM.store(seed, Relaxed);
@@ -99,7 +94,7 @@ fn test<S: Subject>() {
         unsafe { *of.0.get() = Context::new(priority, priority == 0 || S::MASKS, HOOKS) };
         PREEMPTIONS[priority].store(0, Relaxed);
     }
-    POINTS.iter().for_each(|points| points.store(0, Relaxed));
+    places::clear();
     let before = living();
     workload::set_up::<S>();
 
@@ -113,7 +108,7 @@ fn test<S: Subject>() {
     let contexts = array::from_fn(|priority| unsafe { &*OF[priority].0.get() });
     let tally = workload::check::<S>(&contexts, before);
     let preemptions: [u32; HIGHEST] = array::from_fn(|i| PREEMPTIONS[i + 1].load(Relaxed));
-    let points: u32 = POINTS.iter().map(|points| points.load(Relaxed).count_ones()).sum();
+    let points = places::count();
     note!("operations of each priority: {:?}", contexts.map(|context| context.tally.operations));
     note!("preemptions of all below, at each depth: {preemptions:?}; by the timer at {points} instructions");
     note!("{tally:?}");

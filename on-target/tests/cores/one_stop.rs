@@ -1,15 +1,13 @@
 //! One operation of the second core at every instruction of each of the first's. What both did, and what is in the map afterwards,
 //! must be what one after the other would have done.
 
-use core::cell::Cell;
-
-use critical_section::Mutex;
 use std::value::living;
 use std::{note, timer};
-use twinmap::{ErrorKind, Garbage};
+use twinmap::Garbage;
 
-use crate::serial::{ALL, Contents, KEYS, Op, Outcome, perform};
-use crate::subject::{CAPACITY, SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
+use crate::orders::{assert_holds_as_many_as_it_should, carry_out, in_state, is_serial, lend, outcomes};
+use crate::serial::{Contents, KEYS, Op, perform};
+use crate::subject::{SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
 use crate::turns;
 
 /// What comes before: keys 1 and 2 are known, 3 is recent, 4 was removed and is expunged; or all are known, and 4 was removed.
@@ -36,9 +34,6 @@ const OPS: [Op; 15] = [
     Op::Promote,
     Op::Clear,
 ];
-
-/// Most operations in a row that the second core performs.
-const MOST: usize = 3;
 
 /// What the second core does.
 const PARTS: [&[Op]; 12] = [
@@ -78,59 +73,22 @@ fn part_for<M: Subject>(n: usize) -> (&'static [Op], bool) {
     }
 }
 
-/// What the second core has to do, to which map, and what came of it.
-static PART: Mutex<Cell<&[Op]>> = Mutex::new(Cell::new(&[]));
-static MAP: Mutex<Cell<usize>> = Mutex::new(Cell::new(0));
-static OUTCOMES: Mutex<Cell<[Outcome; MOST]>> = Mutex::new(Cell::new([Outcome::Done; MOST]));
-
-fn part<M: Subject>() {
-    let (map, part) = critical_section::with(|section| (MAP.borrow(section).get(), PART.borrow(section).get()));
-    // SAFETY: `at_one_point` has this map until this has been done.
-    let map = unsafe { &*(map as *const M) };
-    let mut outcomes = [Outcome::Done; MOST];
-    part.iter().zip(&mut outcomes).for_each(|(&op, outcome)| *outcome = perform(map, op));
-    critical_section::with(|section| OUTCOMES.borrow(section).set(outcomes));
-}
-
 /// Performs `op` on a new map in that state, with the other's part coming `ticks` after it begins; whether before its end.
 fn at_one_point<M: Subject>(state: &[Op], op: Op, part: &'static [Op], ticks: u32) -> bool {
-    let map = M::default();
-    let mut before = Contents::default();
-    for &op in state {
-        let outcome = perform(&map, op);
-        assert!(before.replay(op, outcome, ALL));
-    }
-    critical_section::with(|section| {
-        MAP.borrow(section).set((&raw const map).addr());
-        PART.borrow(section).set(part);
-    });
+    let (map, before) = in_state::<M>(state);
+    lend(&map, part);
     let (outcome, inside) = turns::stopping(ticks, 1, 0, || perform(&map, op));
-    let outcomes = critical_section::with(|section| OUTCOMES.borrow(section).get());
+    let outcomes = outcomes().expect("the other core has done its part");
 
     map.reclaim();
     assert_eq!(map.garbage(), Garbage::default(), "{op:?} and {part:?}, {ticks}: nobody is pinned");
     let after = Contents::of(&map);
-    // The other's part is several operations, between which this one may have come.
-    let serial = |mine: usize, keys: u32| {
-        let mut contents = before;
-        let theirs = part.iter().copied().zip(outcomes);
-        { theirs.clone().take(mine) }.all(|(op, outcome)| contents.replay(op, outcome, keys))
-            && contents.replay(op, outcome, keys)
-            && theirs.skip(mine).all(|(op, outcome)| contents.replay(op, outcome, keys))
-            && contents.agrees(&after, keys)
-    };
-    let any = |keys: u32| (0..=part.len()).any(|mine| serial(mine, keys));
-    let agrees = if op.is_atomic() { any(ALL) } else { (0..KEYS).all(|key| any(1 << key)) };
+    let agrees = is_serial(&before, (op, outcome), (part, outcomes), &after);
     assert!(agrees, "{before:?} {op:?}: {outcome:?}, with {part:?}: {outcomes:?} after {ticks}, left {after:?}");
     assert!((0..KEYS as u32).all(|key| map.get(key) == after.number(key)), "lookups and iteration differ");
     assert_eq!((map.len(), living()), (after.len(), after.len()));
     if M::FIXED && ticks % FILL == 1 {
-        let new = |key: &u32| after.number(*key).is_none();
-        for key in (0..KEYS as u32).filter(new).take(CAPACITY - after.len()) {
-            assert_eq!(map.insert(key, 1), Ok(None));
-        }
-        let full = (0..KEYS as u32).filter(|&key| map.insert(key, 2) == Err(ErrorKind::Full)).count();
-        assert_eq!(full, KEYS - CAPACITY);
+        assert_holds_as_many_as_it_should(&map, &after);
     }
     inside == 1
 }
@@ -158,7 +116,7 @@ fn at_every_instruction<M: Subject + Sync>() {
                 note!("{op:?}: at {points} points; at {waiting} of them the other core had to wait");
             }
         },
-        part::<M>,
+        carry_out::<M>,
     );
 }
 

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use std::random::{self, Random};
 use std::threads::{self, COUNT};
-use std::timer;
+use std::timer::places;
 use std::value::{Value, living};
 use std::workload::{self, Context, Hooks, KEYS, Subject};
 use twinmap::ErrorKind;
@@ -36,9 +36,6 @@ static WHILE_PINNED: AtomicU32 = AtomicU32::new(0);
 static WHILE_LOCKED: AtomicU32 = AtomicU32::new(0);
 /// How many times it was found that there was no memory, in the interrupt.
 static BUSY: AtomicU32 = AtomicU32::new(0);
-/// The instructions at which slices ended, each a bit.
-static POINTS: [AtomicU32; 256] = [const { AtomicU32::new(0) }; 256];
-
 /// For counters that no other context writes at the same time.
 fn increment(counter: &AtomicU32) {
     counter.store(counter.load(Relaxed) + 1, Relaxed);
@@ -67,9 +64,7 @@ fn linger<const THREAD: usize>(random: u32) {
 fn preempt<S: Subject>(thread: usize) -> u32 {
     static RANDOM: AtomicU32 = AtomicU32::new(0);
 
-    let point = timer::interrupted_at() / 2 % (32 * POINTS.len());
-    let points = &POINTS[point / 32];
-    points.store(points.load(Relaxed) | 1 << (point % 32), Relaxed);
+    places::add();
     if PINNED[thread].load(Relaxed) {
         increment(&WHILE_PINNED);
     }
@@ -106,7 +101,8 @@ fn test<S: Subject>() {
         // SAFETY: there are no threads now.
         unsafe { *of.0.get() = Context::new(thread, true, hooks(thread)) };
     }
-    [&WHILE_PINNED, &WHILE_LOCKED, &BUSY].into_iter().chain(&POINTS).for_each(|counter| counter.store(0, Relaxed));
+    [&WHILE_PINNED, &WHILE_LOCKED, &BUSY].into_iter().for_each(|counter| counter.store(0, Relaxed));
+    places::clear();
     let before = living();
     workload::set_up::<S>();
 
@@ -116,7 +112,7 @@ fn test<S: Subject>() {
     let contexts = array::from_fn(|thread| unsafe { &*OF[thread].0.get() });
     let tally = workload::check::<S>(&contexts, before);
     let [pinned, locked, busy] = [&WHILE_PINNED, &WHILE_LOCKED, &BUSY].map(|counter| counter.load(Relaxed));
-    let points: u32 = POINTS.iter().map(|points| points.load(Relaxed).count_ones()).sum();
+    let points = places::count();
     note!("operations of each thread: {:?}", contexts.map(|context| context.tally.operations));
     note!(
         "{} switches, at {points} instructions; {pinned} while pinned, {locked} with the lock; {busy} times no memory",
