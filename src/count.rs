@@ -42,11 +42,16 @@ impl<B: Limit> Count<B> {
 
     /// Counts a key that is about to be live; `false` when there is no room for one. With a limit: under the lock.
     pub(crate) fn claim(&self) -> bool {
-        if B::LIMIT.is_some_and(|limit| self.get() >= limit) {
-            return false;
+        let room = self.has_room();
+        if room {
+            self.word.fetch_add(1, SeqCst);
         }
-        self.word.fetch_add(1, SeqCst);
-        true
+        room
+    }
+
+    /// Whether there is room for another key.
+    pub(crate) fn has_room(&self) -> bool {
+        B::LIMIT.is_none_or(|limit| self.get() < limit)
     }
 
     /// Takes [`claim`](Self::claim) back.

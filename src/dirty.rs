@@ -2,54 +2,70 @@
 //!
 //! # The life of a `dirty`
 //!
-//! 1. *Seal*: the first new key after a promotion allocates an empty table and sets `amended` in the word `read`.
-//! 2. *Copy*: each operation that holds the lock moves the cursor over the next [`copy_step`] buckets of `read`: live
-//!    entries go into `dirty` by the hash they keep, DELETED ones become EXPUNGED and are noted in a list. (Go copies the
-//!    whole map at once.) Calls that need the copy to be complete take the lock again and again for one step each.
+//! 1. *Seal*: the first new key after a promotion makes an empty table, which was allocated before the lock was taken, the
+//!    `dirty`, and sets `amended` in the word `read`.
+//! 2. *Copy*: after each operation that held the lock, its caller takes it once more for a [`step`](Core::step) of the copy, which
+//!    moves the cursor over some buckets of `read`: live entries go into `dirty` by the hash they keep, DELETED ones become
+//!    EXPUNGED and are noted in a list. (Go copies the whole map at once.) Calls that need the copy to be complete
+//!    take the lock again and again for one step each.
 //! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries (where memory is limited, also no
 //!    table retired that somebody still reads), or when it is full, or when it was asked for, `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
 //!
-//! No step depends on the number of entries, and none allocates but the seal.
+//! No section under the lock depends on the number of entries, none allocates, and none both inserts and copies: with a lock
+//! that masks interrupts, its longest section is what they wait for.
 //!
-//! # Why `dirty` never fills up before the copy is complete
+//! # Why the copy always finds room
 //!
-//! Let B be the buckets of `read`, and U the count of keys read after `amended` was set. Afterwards an entry of `read` that was not
+//! Let U be the count of keys read after `amended` was set. Afterwards an entry of `read` that was not
 //! copied becomes live only by a store that was on its way; U counts it (invariants 5 and 6 of the module
-//! [`map`](crate::map)). So at most min(U, entries of `read`) entries are copied. Every operation that adds a key adds one and
-//! moves the cursor by `copy_step`: until the cursor is at the end, at most ⌈B / `copy_step`⌉ were added. The capacity chosen in
-//! [`seal`](Core::seal) is the sum, and one more. Hence a full table is always one that can be promoted, and neither growth nor
-//! tombstones ever rehash one under the lock. (Where the number of keys has a limit, a table takes all entries that there is memory
-//! for, and is never full.) The size follows what is live: the next table is larger when
+//! [`map`](crate::map)). So at most min(U, entries of `read`) entries are copied; as much of `dirty` is *reserved* for
+//! them at the seal. A new key is added only where that leaves room, and each entry that is copied gives up
+//! a place. Hence the copy always finds room, a full table is always one that can be promoted as soon as the copy is complete, and
+//! neither growth nor tombstones ever rehash one under the lock. (Where the number of keys has a limit, a table takes all
+//! entries that there is memory for, and is never full.)
+//!
+//! So that new keys do not have to wait for the copy, the capacity has room for one in each step besides: the copy is then
+//! complete before they have used it up. The size follows what is live: the next table is larger when
 //! the map grew, of the same size under churn, and smaller when much was removed.
 
 use core::ptr;
 
+use mutex_traits::ScopedRawMutex;
+
 use crate::entry::{Entry, Node, State};
 use crate::error::ErrorKind;
 use crate::garbage::Chain;
-use crate::map::{Core, Found, Snapshot};
+use crate::map::{Acquire, Core, Found, Snapshot};
 use crate::readers::Pin;
-use crate::storage::{Index, Pool, Reserved, Storage, Table};
+use crate::storage::{Index, Owned, Pool, Reserved, Storage, Table, Vacant};
 use crate::sync::{Ordering, fence};
 
-/// Buckets of `read` that one operation under the lock copies. The models' tables have four, or twelve where memory is limited:
-/// there, a copy takes several operations too.
-const fn copy_step(limit: Option<usize>) -> usize {
+/// How far a step of the copy goes: until it was so much work, which is three live entries, or sixteen buckets that are
+/// empty. (A power of two: cores without a division are to calculate with it.) The models' tables have four buckets, or twelve where
+/// memory is limited: there, a copy takes several steps too.
+const fn step_work(limit: Option<usize>) -> usize {
     match limit {
-        _ if cfg!(not(loom)) => 8,
+        _ if cfg!(not(loom)) => 16,
         None => 1,
         Some(_) => 4,
     }
 }
 
+/// The work on a bucket, in empty ones: on an entry that is copied, and on one that is not.
+const COPY_WORK: usize = 6;
+const EXPUNGE_WORK: usize = 3;
+
 /// What the lock protects.
 pub(crate) struct Dirty<K, V, I> {
     /// Null when there is no `dirty`.
     table: *mut Table<I>,
-    /// An empty table for the first `dirty`, of the size that was asked for when the map was made; or null.
-    first: *mut Table<I>,
-    /// The bucket of `read` that is copied next.
+    /// An empty table for the next `dirty`, or null.
+    next: *mut Table<I>,
+    /// The bucket of `read` that is copied next, and how many there are.
     cursor: usize,
+    end: usize,
+    /// The room in `table` that is kept for what is yet to be copied.
+    reserved: usize,
     /// Operations that had to take the lock since the last promotion, for a key that is not in `read`.
     misses: usize,
     /// Promote as soon as the copy is complete.
@@ -66,7 +82,14 @@ pub(crate) enum InsertOutcome<'p, K, V> {
     Found(&'p Entry<K, V>),
     /// There is no room; nothing has changed.
     Rejected(ErrorKind),
+    /// First a table is needed.
+    NeedsTable(NeedsTable),
+    /// First the copy has to be completed.
+    NeedsCopy,
 }
+
+/// A `dirty` needs a table of this capacity.
+pub(crate) struct NeedsTable(usize);
 
 /// What a removal did under the lock, for a key that has an entry.
 pub(crate) enum Taken<'p, K, V> {
@@ -80,14 +103,18 @@ pub(crate) enum Taken<'p, K, V> {
 pub(crate) struct Detached<I> {
     pub(crate) read: *mut Table<I>,
     pub(crate) dirty: *mut Table<I>,
+    /// An empty one.
+    pub(crate) next: *mut Table<I>,
 }
 
 impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
     pub(crate) const fn new() -> Self {
         Self {
             table: ptr::null_mut(),
-            first: ptr::null_mut(),
+            next: ptr::null_mut(),
             cursor: 0,
+            end: 0,
+            reserved: 0,
             misses: 0,
             asked: false,
             expunged: Chain::new(),
@@ -110,8 +137,25 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
         self.asked = !self.table.is_null();
     }
 
-    fn table_mut<'a>(&'a mut self, storage: &'a impl Pool<Table<I>>) -> Option<&'a mut Table<I>> {
-        // SAFETY: as in `table`.
+    /// The room in the table that the next `dirty` would have.
+    fn next_room(&self, storage: &impl Pool<Table<I>>) -> usize {
+        // SAFETY: `next` is a table that the holder of the lock alone can reach.
+        if self.next.is_null() { 0 } else { unsafe { &*storage.locate(self.next) }.index().room() }
+    }
+
+    /// Whether there is something to do for a step.
+    #[inline]
+    pub(crate) fn is_due(&self, storage: &impl Pool<Table<I>>) -> bool {
+        self.cursor < self.end || self.asked || self.is_missed(storage)
+    }
+
+    /// Whether so many have missed `read` that `dirty` is to take its place.
+    fn is_missed(&self, storage: &impl Pool<Table<I>>) -> bool {
+        self.misses != 0 && self.table(storage).is_some_and(|table| self.misses >= table.index().len())
+    }
+
+    fn table_mut<'a>(&mut self, storage: &'a impl Pool<Table<I>>) -> Option<&'a mut Table<I>> {
+        // SAFETY: as in `table`. None of what is called meanwhile goes to the table by another way.
         (!self.table.is_null()).then(|| unsafe { &mut *storage.locate(self.table) })
     }
 }
@@ -127,13 +171,15 @@ where
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     /// The part of an insertion that needs the lock: `node`, if there is memory for one, becomes the value of the key, if
-    /// the key is absent.
+    /// the key is absent. In the table of `seen` it has the entry `in_seen`.
     ///
     /// Takes `key` and `memory` exactly when it returns [`InsertOutcome::New`] for a key without an entry.
+    #[allow(clippy::too_many_arguments)] // Each is a thing of its own; the one caller is the other half of this.
     pub(crate) fn insert_locked<'p>(
         &'p self,
         dirty: &mut Dirty<K, V, St::Index>,
         pin: &'p Pin<'_>,
+        (seen, in_seen): (Snapshot<'p, St::Index>, Option<*mut Entry<K, V>>),
         hash: usize,
         key: &mut Option<K>,
         memory: &mut Option<Reserved<'_, Entry<K, V>, St>>,
@@ -143,39 +189,71 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         K: Eq,
     {
         let read = self.snapshot(pin);
-        let eq = |other: &K| key.as_ref() == Some(other);
-        let in_read = read.table.and_then(|table| self.probe(table, hash, eq));
-        let in_dirty = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, eq));
-        // No user code from here on.
-        if let Some(handle) = in_dirty {
-            if in_read.is_none() {
-                dirty.miss();
-            }
-            // SAFETY: from `dirty`, under the lock and the pin.
-            return self.revive_locked(unsafe { self.entry(handle) }, node);
-        }
+        let same = |key: &Option<K>, other: &K| key.as_ref() == Some(other);
+        // A table that was `read` is not changed: it need not be probed again.
+        let in_read = match read.is_table_of(seen) {
+            true => in_seen,
+            false => read.table.and_then(|table| self.probe(table, hash, |other| same(key, other))),
+        };
         if let Some(handle) = in_read {
             // SAFETY: from `read`, under the pin.
             let entry = unsafe { self.entry(handle) };
+            let in_dirty = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, |other| same(key, other)));
+            // No user code from here on.
+            if let Some(handle) = in_dirty {
+                // SAFETY: from `dirty`, under the lock and the pin.
+                return self.revive_locked(unsafe { self.entry(handle) }, node);
+            }
             // In `dirty` as well: that it was not found there is `Eq`'s or `Hash`'s fault.
-            if !read.amended || leads_to(dirty.table(&self.storage), entry, handle) {
+            if !read.amended() || leads_to(dirty.table(&self.storage), entry, handle) {
                 return self.revive_locked(entry, node);
             }
             // If the entry is DELETED, the key gets a new one in `dirty`.
-            match self.expunge(dirty, handle, entry) {
-                State::Live(_) => return InsertOutcome::Found(entry),
-                State::Deleted | State::Expunged => {}
+            if let State::Live(_) = self.expunge(dirty, handle, entry) {
+                return InsertOutcome::Found(entry);
             }
         }
+        let room = dirty.table(&self.storage).map_or(0, |table| table.index().room());
+        if room <= dirty.reserved {
+            let in_dirty = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, |other| same(key, other)));
+            if let Some(handle) = in_dirty {
+                dirty.miss();
+                // SAFETY: from `dirty`, under the lock and the pin.
+                return self.revive_locked(unsafe { self.entry(handle) }, node);
+            }
+            if dirty.cursor < dirty.end {
+                return InsertOutcome::NeedsCopy;
+            }
+            if !self.count.has_room() {
+                return InsertOutcome::Rejected(self.full_or_busy());
+            }
+            if memory.is_none() || node.is_none() {
+                return InsertOutcome::Rejected(Self::NO_MEMORY);
+            }
+            if !dirty.table.is_null() {
+                self.promote_locked(dirty);
+            }
+            if let Err(table) = self.seal(dirty) {
+                return InsertOutcome::NeedsTable(table);
+            }
+        }
+        let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::NeedsCopy };
+        // SAFETY: the entry is in the table.
+        let eq = |handle: *mut Entry<K, V>| unsafe { same(key, &(*self.storage.locate(handle)).key) };
+        let vacant = match table.index_mut().find_or_vacant(hash, eq) {
+            Ok(handle) => {
+                dirty.miss();
+                // SAFETY: from `dirty`, under the lock and the pin.
+                return self.revive_locked(unsafe { self.entry(handle) }, node);
+            }
+            Err(vacant) => vacant,
+        };
         if !self.count.claim() {
             return InsertOutcome::Rejected(self.full_or_busy());
         }
-        if memory.is_some() && node.is_some() && self.make_room(dirty, read) {
-            if let (Some(table), Some(memory), Some(node), Some(key)) =
-                (dirty.table_mut(&self.storage), memory.take(), node, key.take())
-            {
-                let entry = memory.fill(Entry::new(hash, key, node)).publish();
-                self.add(table, hash, entry);
+        if let (Some(_), Some(node)) = (&memory, node) {
+            if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
+                vacant.fill(memory.fill(Entry::new(hash, key, node)).publish());
                 return InsertOutcome::New;
             }
         }
@@ -216,35 +294,14 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
     }
 
-    fn add(&self, table: &mut Table<St::Index>, hash: usize, entry: *mut Entry<K, V>) {
-        debug_assert!(!table.index().is_full(), "see the module's documentation");
-        table.index_mut().insert(hash, entry, |entry| self.hash_of(entry));
-    }
-
     /// The hash of an entry in a table.
     pub(crate) fn hash_of(&self, entry: *mut Entry<K, V>) -> usize {
         // SAFETY: what is in a table is an entry.
         unsafe { (*self.storage.locate(entry)).hash }
     }
 
-    /// Sees to it that there is a `dirty` with room for one more. `false`: no memory.
-    fn make_room(&self, dirty: &mut Dirty<K, V, St::Index>, read: Snapshot<'_, St::Index>) -> bool {
-        match dirty.table(&self.storage) {
-            Some(table) if !table.index().is_full() => true,
-            // Full, hence completely copied.
-            Some(_) => {
-                self.promote_locked(dirty);
-                self.seal(dirty)
-            }
-            None => {
-                debug_assert!(!read.amended);
-                self.seal(dirty)
-            }
-        }
-    }
-
-    /// Starts a `dirty`. `false`: no memory; nothing has changed then.
-    fn seal(&self, dirty: &mut Dirty<K, V, St::Index>) -> bool {
+    /// Starts a `dirty`, if there is a table for it; else nothing has changed.
+    fn seal(&self, dirty: &mut Dirty<K, V, St::Index>) -> Result<(), NeedsTable> {
         let word = self.read.load(Ordering::SeqCst);
         // SAFETY: `read` changes under the lock only.
         let read = unsafe { self.table(word) };
@@ -255,19 +312,46 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         fence(Ordering::SeqCst);
         let live = self.count.get();
         let (entries, buckets) = read.map_or((0, 0), |read| (read.index().len(), read.index().buckets()));
-        let capacity = entries.min(live) + buckets.div_ceil(copy_step(St::LIMIT)) + 1;
-        dirty.table = if !dirty.first.is_null() {
-            core::mem::replace(&mut dirty.first, ptr::null_mut())
-        } else if let Some(table) = self.storage.table(capacity) {
-            table.publish()
-        } else {
+        let copied = entries.min(live);
+        let work = buckets + COPY_WORK * copied + EXPUNGE_WORK * (entries - copied);
+        let capacity = copied + work.div_ceil(step_work(St::LIMIT)) + 1;
+        if dirty.next_room(&self.storage) < capacity {
             // Nothing was added to a `dirty` that does not exist.
             self.read.store(word, Ordering::SeqCst);
-            return false;
-        };
+            return Err(NeedsTable(capacity));
+        }
+        dirty.table = core::mem::replace(&mut dirty.next, ptr::null_mut());
+        (dirty.end, dirty.reserved) = (buckets, copied);
         let new = dirty.table(&self.storage).map_or(0, |table| table.index().buckets());
         self.buckets.store(buckets.max(new), Ordering::Relaxed);
-        true
+        Ok(())
+    }
+
+    /// Allocates a table for the next `dirty`, before the lock is taken. `false`: no memory.
+    #[cold]
+    pub(crate) fn prepare<A: Acquire>(&self, NeedsTable(capacity): NeedsTable) -> Result<bool, A::Error>
+    where
+        L: ScopedRawMutex,
+    {
+        let table = self.storage.table(capacity).or_else(|| {
+            if St::LIMIT.is_none() {
+                self.collect();
+            }
+            self.storage.table(capacity)
+        });
+        let Some(table) = table else { return Ok(false) };
+        let mut unused = table.publish();
+        let installed = self.locked::<A, _>(|dirty| {
+            // Another one may have been faster, and may even have made it the `dirty`.
+            if dirty.table.is_null() && dirty.next_room(&self.storage) < capacity {
+                core::mem::swap(&mut dirty.next, &mut unused);
+            }
+        });
+        if !unused.is_null() {
+            // SAFETY: a table that nobody else has ever reached, or that the lock alone led to.
+            drop(unsafe { Owned::new(&self.storage, unused) });
+        }
+        installed.map(|()| true)
     }
 
     /// Makes room for `capacity` keys in a new map. `false`: no memory.
@@ -276,67 +360,70 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let Some(table) = self.storage.table(capacity) else { return false };
         let table = table.publish();
         // SAFETY: access is exclusive.
-        self.dirty.with_mut(|dirty| unsafe { (*dirty).first = table });
+        self.dirty.with_mut(|dirty| unsafe { (*dirty).next = table });
         true
     }
 
-    /// Asks for a promotion, and starts a `dirty` if there is none. `false`: no memory.
-    pub(crate) fn ask(&self, dirty: &mut Dirty<K, V, St::Index>) -> bool {
-        let ready = !dirty.table.is_null() || self.seal(dirty);
-        dirty.asked = ready;
-        ready
+    /// Asks for a promotion, and starts a `dirty` if there is none.
+    pub(crate) fn ask(&self, dirty: &mut Dirty<K, V, St::Index>) -> Result<(), NeedsTable> {
+        if dirty.table.is_null() {
+            self.seal(dirty)?;
+        }
+        dirty.asked = true;
+        Ok(())
     }
 
-    /// One step of the copy, and the promotion when it is due. Every operation that holds the lock ends with it.
-    pub(crate) fn advance(&self, dirty: &mut Dirty<K, V, St::Index>) {
+    /// One step of the copy, and the promotion when it is due.
+    pub(crate) fn step(&self, dirty: &mut Dirty<K, V, St::Index>) {
         if dirty.table.is_null() {
             return;
         }
         // SAFETY: `read` changes under the lock only.
-        let read = unsafe { self.table(self.read.load(Ordering::SeqCst)) };
-        let buckets = read.map_or(0, |read| read.index().buckets());
-        if let Some(read) = read {
-            let end = buckets.min(dirty.cursor + copy_step(St::LIMIT));
-            for i in dirty.cursor..end {
-                if let Some(handle) = read.index().bucket(i) {
-                    self.copy(dirty, handle);
-                }
+        if let Some(read) = unsafe { self.table(self.read.load(Ordering::SeqCst)) } {
+            let mut work = 0;
+            while dirty.cursor < dirty.end && work < step_work(St::LIMIT) {
+                work += read.index().bucket(dirty.cursor).map_or(1, |handle| self.copy(dirty, handle));
+                dirty.cursor += 1;
             }
-            dirty.cursor = end;
         }
-        let due = || {
-            let enough = dirty.table(&self.storage).is_some_and(|table| dirty.misses >= table.index().len().max(1));
-            // The tables are few. If one still waits for whoever is pinned on it, another one that does would leave none for
-            // new keys: better slow than refused.
-            enough && (St::LIMIT.is_none() || self.garbage.garbage().tables == 0)
-        };
-        if dirty.cursor == buckets && (dirty.asked || due()) {
+        if dirty.cursor < dirty.end {
+            return;
+        }
+        dirty.reserved = 0;
+        // The tables are few where memory is limited. If one still waits for whoever is pinned on it, another one that does
+        // would leave none for new keys: better slow than refused.
+        let due = || dirty.is_missed(&self.storage) && (St::LIMIT.is_none() || self.garbage.garbage().tables == 0);
+        if dirty.asked || due() {
             self.promote_locked(dirty);
         }
     }
 
-    /// Copies one entry of `read`.
-    fn copy(&self, dirty: &mut Dirty<K, V, St::Index>, handle: *mut Entry<K, V>) {
+    /// Copies one entry of `read`. Returns how much work it was.
+    fn copy(&self, dirty: &mut Dirty<K, V, St::Index>, handle: *mut Entry<K, V>) -> usize {
         // SAFETY: entries of `read` are not freed while it is `read`, which changes under the lock only.
         let entry = unsafe { self.entry(handle) };
         match entry.state() {
             // Expunged by an insertion that was ahead of the cursor.
-            State::Expunged => return,
+            State::Expunged => return EXPUNGE_WORK,
             State::Live(_) => {}
             State::Deleted => match self.expunge(dirty, handle, entry) {
                 // A store that was on its way when `amended` was set got there first.
                 State::Live(_) => {}
-                State::Deleted | State::Expunged => return,
+                State::Deleted | State::Expunged => return EXPUNGE_WORK,
             },
         }
         if let Some(table) = dirty.table_mut(&self.storage) {
-            self.add(table, entry.hash, handle);
+            debug_assert!(table.index().room() > 0, "see the module's documentation");
+            table.index_mut().add(entry.hash, handle);
+            dirty.reserved = dirty.reserved.saturating_sub(1);
         }
+        COPY_WORK
     }
 
     /// `dirty`, which is completely copied, becomes `read`.
     fn promote_locked(&self, dirty: &mut Dirty<K, V, St::Index>) {
-        let Dirty { table, expunged, .. } = core::mem::replace(dirty, Dirty::new());
+        let next = dirty.next;
+        let Dirty { table, expunged, .. } = core::mem::replace(dirty, Dirty { next, ..Dirty::new() });
         // SAFETY: `dirty` is a table, and was ours until now.
         let index = unsafe { &*self.storage.locate(table) }.index();
         let (next, unused, buckets) = match index.len() {
@@ -363,7 +450,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             let dirty = unsafe { &mut *dirty };
             while !dirty.table.is_null() {
                 dirty.asked = true;
-                self.advance(dirty);
+                self.step(dirty);
             }
         });
         self.free_garbage();
@@ -404,7 +491,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let read = self.read.swap(ptr::null_mut(), Ordering::SeqCst).map_addr(|addr| addr & !1);
         // The list of expunged entries goes: all of them are in `read`.
         self.buckets.store(0, Ordering::Relaxed);
-        let Dirty { table, first, .. } = core::mem::replace(dirty, Dirty::new());
-        Detached { read, dirty: if table.is_null() { first } else { table } }
+        let Dirty { table, next, .. } = core::mem::replace(dirty, Dirty::new());
+        Detached { read, dirty: table, next }
     }
 }

@@ -65,12 +65,13 @@ const fn expunged<V>() -> *mut Node<V> {
 impl<V> State<V> {
     #[inline(always)]
     fn of(word: *mut Node<V>) -> Self {
-        if word == deleted() {
-            State::Deleted
-        } else if word == expunged() {
-            State::Expunged
-        } else {
+        // The markers are the lowest two addresses: live, which is what it mostly is, is one comparison.
+        if word.addr() > expunged::<V>().addr() {
             State::Live(word)
+        } else if word == deleted() {
+            State::Deleted
+        } else {
+            State::Expunged
         }
     }
 }
@@ -95,24 +96,24 @@ impl<K, V> Entry<K, V> {
     /// live → live: the node that was there is the caller's to retire.
     #[inline]
     pub(crate) fn replace(&self, current: *mut Node<V>, new: *mut Node<V>) -> Result<(), State<V>> {
-        self.exchange(current, new)
+        exchange(&self.slot, current, new)
     }
 
     /// DELETED → live.
     #[inline]
     pub(crate) fn revive(&self, new: *mut Node<V>) -> Result<(), State<V>> {
-        self.exchange(deleted(), new)
+        exchange(&self.slot, deleted(), new)
     }
 
     /// live → DELETED: the node that was there is the caller's to retire.
     #[inline]
     pub(crate) fn delete(&self, current: *mut Node<V>) -> Result<(), State<V>> {
-        self.exchange(current, deleted())
+        exchange(&self.slot, current, deleted())
     }
 
     /// DELETED → EXPUNGED. The caller holds the lock, and the entry is not in `dirty`.
     pub(crate) fn expunge(&self) -> Result<(), State<V>> {
-        self.exchange(deleted(), expunged())
+        exchange(&self.slot, deleted(), expunged())
     }
 
     /// any → EXPUNGED, for an entry that no table leads to any more: returns what was there; a node is the caller's
@@ -121,13 +122,13 @@ impl<K, V> Entry<K, V> {
         State::of(self.slot.swap(expunged(), SeqCst))
     }
 
-    // Not inlined: eight callers, and a compare-and-swap is long on most cores.
-    #[inline(never)]
-    fn exchange(&self, from: *mut Node<V>, to: *mut Node<V>) -> Result<(), State<V>> {
-        match self.slot.compare_exchange(from, to, SeqCst, SeqCst) {
-            Ok(_) => Ok(()),
-            Err(word) => Err(State::of(word)),
-        }
+}
+
+#[inline(always)]
+fn exchange<V>(slot: &AtomicPtr<Node<V>>, from: *mut Node<V>, to: *mut Node<V>) -> Result<(), State<V>> {
+    match slot.compare_exchange(from, to, SeqCst, SeqCst) {
+        Ok(_) => Ok(()),
+        Err(word) => Err(State::of(word)),
     }
 }
 

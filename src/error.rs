@@ -35,6 +35,13 @@ pub struct InsertError<K, V> {
     pub kind: ErrorKind,
 }
 
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+impl<K, V> InsertError<K, V> {
+    pub(crate) fn new(((key, value), kind): ((K, V), ErrorKind)) -> Self {
+        Self { key, value, kind }
+    }
+}
+
 /// A [`compare_exchange`](crate::Pinned::compare_exchange) that did not take place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CompareExchangeError<'a, V> {

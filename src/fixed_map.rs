@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::error::{ErrorKind, InsertError};
 use crate::lock::SpinLock;
-use crate::map::{Inserted, OnLive, Wait};
+use crate::map::Wait;
 use crate::pinned::{Pinned, Ref};
 use crate::storage::Inline;
 use crate::twin_map::TwinMap;
@@ -132,7 +132,7 @@ where
     /// # Ok::<(), twinmap::InsertError<i32, &str>>(())
     /// ```
     pub fn insert(&self, key: K, value: V) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
-        self.insert_with::<Wait>(key, value, OnLive::Replace).map(Inserted::replaced)
+        self.insert_with::<Wait>(key, value)
     }
 
     /// The value of a key, after inserting `value` if there was none. Go's `LoadOrStore`.
@@ -189,7 +189,7 @@ where
     /// With key and value inside: `Full` when `N` other keys are there, `Busy` when there is room, but somebody who is pinned
     /// still uses it.
     pub fn insert(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
-        self.insert_with::<Wait>(key, value, OnLive::Replace).map(Inserted::replaced)
+        self.insert_with::<Wait>(key, value)
     }
 
     /// The value of a key, after inserting `value` if there was none.

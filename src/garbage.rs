@@ -42,6 +42,8 @@ pub(crate) struct Collector<K, V, I> {
     nodes: Retired<Node<V>>,
     entries: Retired<Entry<K, V>>,
     tables: Retired<Table<I>>,
+    /// How many objects wait, of any kind: one word for the question of every write, whether there are any.
+    waiting: AtomicUsize,
     collector: AtomicUsize,
     /// What the batch waits for; `None` when there is no batch.
     grace: ExclusiveCell<Option<Grace>>,
@@ -105,12 +107,13 @@ impl<T: Object> Retired<T> {
     /// # Safety
     ///
     /// The chain's objects are of `pool` and were unlinked (invariant 1).
-    unsafe fn retire(&self, pool: &impl Pool<T>, chain: Chain<T>) {
+    unsafe fn retire(&self, pool: &impl Pool<T>, chain: Chain<T>, waiting: &AtomicUsize) {
         if chain.head.is_null() {
             return;
         }
         // Relaxed: counts are for information, and for the caller's own `collect`.
         self.count.fetch_add(chain.len, Ordering::Relaxed);
+        waiting.fetch_add(chain.len, Ordering::Relaxed);
         let mut head = self.incoming.load(Ordering::Relaxed);
         loop {
             // SAFETY: the tail is an object of the chain.
@@ -167,7 +170,7 @@ impl<T: Object> Retired<T> {
     /// # Safety
     ///
     /// The caller is the collector, and the batch's grace period is over.
-    unsafe fn free(&self, pool: &impl Pool<T>) {
+    unsafe fn free(&self, pool: &impl Pool<T>, waiting: &AtomicUsize) {
         while let Some(item) = self.batch.with_mut(|batch| {
             // SAFETY: the batch is the collector's, and what is in it is an object of `pool`.
             unsafe {
@@ -181,12 +184,21 @@ impl<T: Object> Retired<T> {
             }
         }) {
             self.count.fetch_sub(1, Ordering::Relaxed);
+            waiting.fetch_sub(1, Ordering::Relaxed);
             // SAFETY: unlinked, its grace period is over, and it is in no list any more: nothing can reach it.
-            unsafe {
-                (*pool.locate(item)).lifetime().end();
-                drop(Owned::new(pool, item));
-            }
+            unsafe { free(pool, item) };
         }
+    }
+}
+
+/// # Safety
+///
+/// The object is of `pool`, and nothing can reach it any more but the caller.
+unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*pool.locate(item)).lifetime().end();
+        drop(Owned::new(pool, item));
     }
 }
 
@@ -197,10 +209,17 @@ impl<K, V, I> Collector<K, V, I> {
                 nodes: Retired::new(),
                 entries: Retired::new(),
                 tables: Retired::new(),
+                waiting: AtomicUsize::new(0),
                 collector: AtomicUsize::new(IDLE),
                 grace: ExclusiveCell::new(None),
             }
         }
+    }
+
+    /// Whether nothing waits.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
     }
 
     pub(crate) fn garbage(&self) -> Garbage {
@@ -214,12 +233,13 @@ impl<K, V, I> Collector<K, V, I> {
     /// # Safety
     ///
     /// The caller took `node` out of its slot (invariant 2 of the module `entry`).
+    #[inline(never)]
     pub(crate) unsafe fn retire_node(&self, pool: &impl Pool<Node<V>>, node: *mut Node<V>) {
         let mut chain = Chain::new();
         // SAFETY: unlinked by the caller, who alone may retire it.
         unsafe {
             chain.push(pool, node);
-            self.nodes.retire(pool, chain);
+            self.nodes.retire(pool, chain, &self.waiting);
         }
     }
 
@@ -228,7 +248,7 @@ impl<K, V, I> Collector<K, V, I> {
     /// No table that a pin made from now on can reach leads to these entries; each is EXPUNGED.
     pub(crate) unsafe fn retire_entries(&self, pool: &impl Pool<Entry<K, V>>, entries: Chain<Entry<K, V>>) {
         // SAFETY: the caller's promise.
-        unsafe { self.entries.retire(pool, entries) };
+        unsafe { self.entries.retire(pool, entries, &self.waiting) };
     }
 
     /// # Safety
@@ -239,18 +259,51 @@ impl<K, V, I> Collector<K, V, I> {
         // SAFETY: unlinked by the caller, who alone may retire it.
         unsafe {
             chain.push(pool, table);
-            self.tables.retire(pool, chain);
+            self.tables.retire(pool, chain, &self.waiting);
         }
     }
 
     /// Frees what can be freed now. Never waits; runs destructors of keys and values.
+    #[inline]
     pub(crate) fn collect<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
         // SeqCst: pairs with the fence in `Readers::poll`. Of the caller, who has unpinned, and another write that has retired
         // something and still saw the pin, at least one sees the other: what was retired is not left behind.
         fence(Ordering::SeqCst);
-        if self.garbage().is_empty() {
-            return;
+        if !self.is_empty() {
+            self.collect_some(storage, readers);
         }
+    }
+
+    /// Frees a node that the caller unlinked under a pin which is gone, if nobody else is pinned, and else retires it; and
+    /// frees what can be freed now. A write in a map that nobody reads at the time thus goes without the lists.
+    ///
+    /// # Safety
+    ///
+    /// The caller took `node` out of its slot (invariant 2 of the module `entry`).
+    #[inline]
+    pub(crate) unsafe fn free_or_retire<St: Storage<K, V, Index = I>>(
+        &self,
+        storage: &St,
+        readers: &Readers,
+        node: *mut Node<V>,
+    ) {
+        // SeqCst: pairs with the fence in `pin`, the node was unlinked before; and as in `collect`.
+        fence(Ordering::SeqCst);
+        // SAFETY: unlinked by the caller, who alone may free or retire it; when nobody is pinned nothing can reach it.
+        unsafe {
+            if readers.is_idle() {
+                free(storage, node);
+            } else {
+                self.retire_node(storage, node);
+            }
+        }
+        if !self.is_empty() {
+            self.collect_some(storage, readers);
+        }
+    }
+
+    #[inline(never)]
+    fn collect_some<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
         // AcqRel: pairs with the collector's compare-and-swap below; it sees what the caller retired and whom it
         // unpinned, and a new collector sees what the last one left.
         if self.collector.swap(AGAIN, Ordering::AcqRel) != IDLE {
@@ -312,9 +365,9 @@ impl<K, V, I> Collector<K, V, I> {
     unsafe fn free<St: Storage<K, V, Index = I>>(&self, storage: &St) {
         // SAFETY: the caller's promise.
         unsafe {
-            self.tables.free(storage);
-            self.entries.free(storage);
-            self.nodes.free(storage);
+            self.tables.free(storage, &self.waiting);
+            self.entries.free(storage, &self.waiting);
+            self.nodes.free(storage, &self.waiting);
         }
     }
 

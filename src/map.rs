@@ -32,7 +32,8 @@
 //! began before it, and the clear has not returned, for it leaves no entry that is not EXPUNGED.
 
 use core::marker::PhantomData;
-use core::ptr;
+use core::mem::{ManuallyDrop, offset_of};
+use core::ptr::{self, NonNull};
 
 use mutex_traits::ScopedRawMutex;
 
@@ -70,7 +71,6 @@ unsafe impl<K: Send + Sync, V: Send + Sync, St: Storage<K, V>, L: Sync> Sync for
 pub(crate) struct Snapshot<'p, I> {
     pub(crate) word: *mut Table<I>,
     pub(crate) table: Option<&'p Table<I>>,
-    pub(crate) amended: bool,
 }
 
 impl<I> Clone for Snapshot<'_, I> {
@@ -82,6 +82,11 @@ impl<I> Clone for Snapshot<'_, I> {
 impl<I> Copy for Snapshot<'_, I> {}
 
 impl<I> Snapshot<'_, I> {
+    #[inline(always)]
+    pub(crate) fn amended(self) -> bool {
+        self.word.addr() & 1 != 0
+    }
+
     pub(crate) fn buckets<E>(&self) -> usize
     where
         I: Index<E>,
@@ -107,33 +112,48 @@ pub(crate) enum OnLive {
     Keep,
 }
 
-/// What an insertion found and did. `R` refers to a value: the new one, but in `Replaced`, where it is the old one.
-pub(crate) enum Inserted<R> {
-    New(R),
-    Replaced(R),
-    Kept(R),
+/// What an insertion found and did.
+pub(crate) enum Inserted<V> {
+    /// The key was absent; it has this node now.
+    New(*mut Node<V>),
+    /// The key had this node, which is unlinked, and the caller's to retire.
+    Replaced(*mut Node<V>),
+    /// The key has this node.
+    Kept(*mut Node<V>),
 }
 
-impl<R> Inserted<R> {
-    pub(crate) fn map<S>(self, f: impl FnOnce(R) -> S) -> Inserted<S> {
-        match self {
-            Self::New(value) => Inserted::New(f(value)),
-            Self::Replaced(old) => Inserted::Replaced(f(old)),
-            Self::Kept(value) => Inserted::Kept(f(value)),
-        }
+/// A node that its owner took out of a slot; retired when dropped.
+///
+/// Whoever has nothing else in sight at its end retires it; a [`Ref`](crate::Ref) takes it over and has a better moment for it.
+pub(crate) struct Unlinked<'p, K, V, St: Storage<K, V>, L> {
+    core: &'p Core<K, V, St, L>,
+    node: *mut Node<V>,
+}
+
+impl<'p, K, V, St: Storage<K, V>, L> Unlinked<'p, K, V, St, L> {
+    /// # Safety
+    ///
+    /// The caller took the node out of a slot (invariant 2 of the module `entry`), under a pin that is there during `'p`.
+    pub(crate) unsafe fn new(core: &'p Core<K, V, St, L>, node: *mut Node<V>) -> Self {
+        Self { core, node }
     }
 
-    pub(crate) fn replaced(self) -> Option<R> {
-        match self {
-            Self::Replaced(old) => Some(old),
-            Self::New(_) | Self::Kept(_) => None,
-        }
+    /// Its value, which is there as long as the pin.
+    pub(crate) fn value(&self) -> &'p V {
+        // SAFETY: unlinked under the pin.
+        unsafe { self.core.value(self.node) }
     }
 
-    pub(crate) fn into_inner(self) -> R {
-        match self {
-            Self::New(value) | Self::Replaced(value) | Self::Kept(value) => value,
-        }
+    /// Hands over the duty to retire it.
+    pub(crate) fn into_node(self) -> *mut Node<V> {
+        ManuallyDrop::new(self).node
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L> Drop for Unlinked<'_, K, V, St, L> {
+    fn drop(&mut self) {
+        // SAFETY: its owner alone may retire it.
+        unsafe { self.core.garbage.retire_node(&self.core.storage, self.node) };
     }
 }
 
@@ -219,7 +239,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     pub(crate) fn snapshot<'p>(&'p self, _pin: &'p Pin<'_>) -> Snapshot<'p, St::Index> {
         let word = self.read.load(Ordering::SeqCst);
         // SAFETY: under a pin, a table that was in `read` is not freed.
-        Snapshot { word, table: unsafe { self.table(word) }, amended: word.addr() & 1 != 0 }
+        Snapshot { word, table: unsafe { self.table(word) } }
     }
 
     /// The table in a word.
@@ -256,6 +276,31 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         unsafe { &resolve(&self.storage, node).value }
     }
 
+    /// Where the value in a node is; with it, the node can be found again.
+    ///
+    /// # Safety
+    ///
+    /// As for [`value`](Self::value).
+    #[inline(always)]
+    pub(crate) unsafe fn value_at(&self, node: *mut Node<V>) -> NonNull<V> {
+        // SAFETY: as in `value`; it is not null, for an object is there.
+        unsafe { NonNull::new_unchecked(&raw mut (*self.storage.locate(node)).value) }
+    }
+
+    /// Ends a write that unlinked a node, under a pin that is gone.
+    ///
+    /// # Safety
+    ///
+    /// `value` is from [`value_at`](Self::value_at) and its node is the caller's to retire.
+    #[inline]
+    pub(crate) unsafe fn end(&self, value: NonNull<V>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let node = value.as_ptr().byte_sub(offset_of!(Node<V>, value)).cast();
+            self.garbage.free_or_retire(&self.storage, &self.readers, self.storage.handle_at(node));
+        }
+    }
+
     /// Probes one table.
     #[inline]
     pub(crate) fn probe(
@@ -268,18 +313,29 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         table.index().find(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key }))
     }
 
-    /// Finds the entry of a key in one table.
+    /// The entry of a key in one table, whatever its state.
     #[inline]
-    pub(crate) fn find_in<'p>(
+    pub(crate) fn lookup<'p>(
         &'p self,
         _pin: &'p Pin<'_>,
         table: Option<&Table<St::Index>>,
         hash: usize,
         eq: impl FnMut(&K) -> bool,
-    ) -> Option<Found<'p, K, V>> {
-        let handle = self.probe(table?, hash, eq)?;
+    ) -> Option<&'p Entry<K, V>> {
         // SAFETY: from a table, under the pin.
-        let entry = unsafe { self.entry(handle) };
+        Some(unsafe { self.entry(self.probe(table?, hash, eq)?) })
+    }
+
+    /// Finds the entry of a key in one table.
+    #[inline]
+    pub(crate) fn find_in<'p>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        table: Option<&Table<St::Index>>,
+        hash: usize,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<Found<'p, K, V>> {
+        let entry = self.lookup(pin, table, hash, eq)?;
         match entry.state() {
             State::Live(node) => Some(Found { entry, node: Some(node) }),
             State::Deleted => Some(Found { entry, node: None }),
@@ -289,21 +345,35 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 }
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
-    /// Takes the lock, runs `f` on what it protects, and moves the copy on by a step.
+    /// Takes the lock and runs `f` on what it protects; then moves the copy on by a step, if there is one to do.
     #[inline]
     pub(crate) fn locked<A: Acquire, R>(
         &self,
         f: impl FnOnce(&mut Dirty<K, V, St::Index>) -> R,
     ) -> Result<R, A::Error> {
-        A::lock(&self.lock, || {
+        let (result, due) = A::lock(&self.lock, || {
             self.dirty.with_mut(|dirty| {
                 // SAFETY: the lock is held.
                 let dirty = unsafe { &mut *dirty };
                 let result = f(dirty);
-                self.advance(dirty);
-                result
+                (result, dirty.is_due(&self.storage))
             })
-        })
+        })?;
+        if due {
+            self.step_locked::<A>();
+        }
+        Ok(result)
+    }
+
+    #[inline(never)]
+    fn step_locked<A: Acquire>(&self) {
+        // When somebody else has the lock now, that is who does a step.
+        let _ = A::lock(&self.lock, || {
+            self.dirty.with_mut(|dirty| {
+                // SAFETY: the lock is held.
+                self.step(unsafe { &mut *dirty });
+            });
+        });
     }
 
     /// Finds the entry of a key: in `read` without a lock, else in `dirty` under the lock.
@@ -318,7 +388,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         if let Some(found) = self.find_in(pin, read.table, hash, &mut eq) {
             return Ok(Some(found));
         }
-        if !read.amended {
+        if !read.amended() {
             return Ok(None);
         }
         self.find_locked::<A>(pin, read, hash, eq)
@@ -352,10 +422,23 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         &'p self,
         pin: &'p Pin<'_>,
         hash: usize,
-        eq: impl FnMut(&K) -> bool,
+        mut eq: impl FnMut(&K) -> bool,
     ) -> Result<Option<(&'p K, &'p V)>, A::Error> {
-        let found = self.find::<A>(pin, hash, eq)?;
-        // SAFETY: the node was in the entry's slot, under the pin.
+        let read = self.snapshot(pin);
+        // `find`, but a hit returns here: what becomes of a miss shares no code with it, and costs it nothing.
+        if let Some(entry) = self.lookup(pin, read.table, hash, &mut eq) {
+            match entry.state() {
+                // SAFETY: from the slot, under the pin.
+                State::Live(node) => return Ok(Some((&entry.key, unsafe { self.value(node) }))),
+                State::Deleted => return Ok(None),
+                State::Expunged => {}
+            }
+        }
+        if !read.amended() {
+            return Ok(None);
+        }
+        let found = self.find_locked::<A>(pin, read, hash, eq)?;
+        // SAFETY: as above.
         Ok(found.and_then(|found| Some((&found.entry.key, unsafe { self.value(found.node?) }))))
     }
 }

@@ -5,18 +5,20 @@ use core::hash::{BuildHasher, Hash};
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use equivalent::Equivalent;
 use mutex_traits::ScopedRawMutex;
 
 use crate::error::{CompareExchangeError, ErrorKind, InsertError, WouldBlock};
+use crate::entry::Node;
 use crate::garbage::Garbage;
 use crate::iter::{Iter, Keys, Values};
-use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Wait, Walk};
+use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Unlinked, Wait, Walk};
 use crate::readers::Pin;
 use crate::storage::Storage;
 use crate::twin_map::TwinMap;
+use crate::write::Refused;
 
 /// A map that is pinned: what is found through this guard stays where it is until the guard is dropped.
 ///
@@ -195,30 +197,42 @@ where
     ///
     /// With key and value inside, when the lock is needed and held, or when there is no memory or no room.
     pub fn try_insert(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
-        Ok(self.insert_with::<Try>(key, value, OnLive::Replace)?.replaced())
+        self.insert_with::<Try>(key, value)
     }
 
-    pub(crate) fn insert_with<A: Acquire>(
-        &self,
-        key: K,
-        value: V,
-        on_live: OnLive,
-    ) -> Result<Inserted<&V>, InsertError<K, V>> {
+    pub(crate) fn insert_with<A: Acquire>(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
+        Ok(match self.inserted::<A>(key, value, OnLive::Replace)? {
+            // SAFETY: unlinked under the pin.
+            Inserted::Replaced(old) => Some(unsafe { self.map.core.value(old) }),
+            Inserted::New(_) | Inserted::Kept(_) => None,
+        })
+    }
+
+    /// Inserts, and retires what was replaced: the pin keeps it.
+
+    fn inserted<A: Acquire>(&self, key: K, value: V, on_live: OnLive) -> Result<Inserted<V>, InsertError<K, V>> {
         let hash = self.map.hash(&key);
         let core = &self.map.core;
-        let inserted = core.with_memory((key, value), |(key, value)| {
-            let inserted = core.insert::<A>(&self.pin, hash, key, value, on_live);
-            inserted.map_err(|InsertError { key, value, kind }| ((key, value), kind))
+        let inserted = core.with_memory((key, value), |input| {
+            let inserted = core.insert::<A>(&self.pin, hash, input, on_live);
+            inserted.map_err(|Refused { input, why }| (input, why))
         });
+        if let Ok(Inserted::Replaced(old)) = inserted {
+            // SAFETY: the insertion unlinked it.
+            drop(unsafe { Unlinked::new(core, old) });
+        }
         core.collect();
-        inserted.map_err(|((key, value), kind)| InsertError { key, value, kind })
+        inserted.map_err(InsertError::new)
     }
 
     pub(crate) fn find_or_insert(&self, key: K, f: impl FnOnce() -> V) -> Result<&V, InsertError<K, V>> {
-        match self.get(&key) {
-            Some(value) => Ok(value),
-            None => self.insert_with::<Wait>(key, f(), OnLive::Keep).map(Inserted::into_inner),
+        if let Some(value) = self.get(&key) {
+            return Ok(value);
         }
+        let (Inserted::New(node) | Inserted::Replaced(node) | Inserted::Kept(node)) =
+            self.inserted::<Wait>(key, f(), OnLive::Keep)?;
+        // SAFETY: found or published under the pin. (Nothing is replaced.)
+        Ok(unsafe { self.map.core.value(node) })
     }
 
     pub(crate) fn update_with<Q>(&self, key: &Q, mut f: impl FnMut(&V) -> V) -> Result<Option<&V>, ErrorKind>
@@ -228,10 +242,11 @@ where
         let hash = self.map.hash(key);
         let core = &self.map.core;
         let updated = core.with_memory((), |()| {
-            core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind))
+            core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind.into()))
         });
         core.collect();
-        updated.map_err(|((), kind)| kind)
+        // SAFETY: published under the pin.
+        updated.map(|node| node.map(|node| unsafe { core.value(node) })).map_err(|((), kind)| kind)
     }
 
     /// Replaces the value of a key by `new` if it equals `current`. Go's `CompareAndSwap`.
@@ -263,7 +278,7 @@ where
         let core = &self.map.core;
         let exchanged = core.with_memory(new, |new| {
             match core.compare_exchange(&self.pin, hash, |k| key.equivalent(k), current, new) {
-                Err(CompareExchangeError { new, kind: Some(kind), .. }) => Err((new, kind)),
+                Err(CompareExchangeError { new, kind: Some(kind), .. }) => Err((new, kind.into())),
                 done => Ok(done),
             }
         });
@@ -297,9 +312,9 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.map.hash(key);
-        let old = self.map.core.remove::<A>(&self.pin, hash, |k| key.equivalent(k));
+        let old = self.map.core.remove::<A>(&self.pin, hash, |k| key.equivalent(k))?.map(|old| old.value());
         self.map.core.collect();
-        old
+        Ok(old)
     }
 
     /// Removes a key if `f` returns `true` for its value; returns the value then. Go's `CompareAndDelete`.
@@ -358,33 +373,53 @@ where
 /// A value in a map, which stays where it is until this guard is dropped.
 ///
 /// Returned by the operations on the map itself; it is a [`Pinned`] for one value. When it comes from a write,
-/// dropping it frees what can be freed, as the write would have done.
+/// dropping it frees what can be freed, as the write would have done; a value that the write replaced or removed is the
+/// guard's own, and is lost with it when it is forgotten (`mem::forget`).
 pub struct Ref<'a, K, V> {
-    value: NonNull<V>,
-    // In this order: unpin, then collect.
+    // In this order: unpin, then end the write.
     _pin: Pin<'a>,
-    _collect: CollectOnDrop<'a>,
+    value: EndOnDrop<'a, V>,
     _entry: PhantomData<(&'a K, &'a V)>,
 }
 
 /// A map as the guard of a write sees it.
-pub(crate) trait Collect {
-    fn collect(&self);
+trait Write<V> {
+    /// Ends the write, whose pin is gone.
+    ///
+    /// # Safety
+    ///
+    /// `value` is what the guard was made with. It is not used again.
+    unsafe fn end(&self, value: NonNull<V>);
 }
 
-impl<K, V, St: Storage<K, V>, L> Collect for Core<K, V, St, L> {
-    fn collect(&self) {
-        Core::collect(self);
+impl<K, V, St: Storage<K, V>, L> Write<V> for Core<K, V, St, L> {
+    unsafe fn end(&self, _value: NonNull<V>) {
+        self.collect();
     }
 }
 
-struct CollectOnDrop<'a>(Option<&'a dyn Collect>);
+/// The map of a guard that owns the node of its value.
+#[repr(transparent)]
+struct Unlinking<K, V, St: Storage<K, V>, L>(Core<K, V, St, L>);
 
-impl Drop for CollectOnDrop<'_> {
+impl<K, V, St: Storage<K, V>, L> Write<V> for Unlinking<K, V, St, L> {
+    unsafe fn end(&self, value: NonNull<V>) {
+        // SAFETY: the guard was made with a node that its write unlinked.
+        unsafe { self.0.end(value) };
+    }
+}
+
+struct EndOnDrop<'a, V> {
+    value: NonNull<V>,
+    write: Option<&'a dyn Write<V>>,
+}
+
+impl<V> Drop for EndOnDrop<'_, V> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(map) = self.0 {
-            map.collect();
+        if let Some(map) = self.write {
+            // SAFETY: the map that the guard was made with, and `Ref` dropped the pin before.
+            unsafe { map.end(self.value) };
         }
     }
 }
@@ -398,17 +433,46 @@ impl<K: RefUnwindSafe, V: RefUnwindSafe> UnwindSafe for Ref<'_, K, V> {}
 impl<K: RefUnwindSafe, V: RefUnwindSafe> RefUnwindSafe for Ref<'_, K, V> {}
 
 impl<'a, K, V> Ref<'a, K, V> {
+    /// The guard of a lookup.
+    ///
     /// # Safety
     ///
-    /// `value` was found in the map under `pin`.
+    /// The value was found under the pin.
     #[inline]
-    pub(crate) unsafe fn new<St: Storage<K, V>, L>(
-        value: NonNull<V>,
+    pub(crate) unsafe fn found(value: NonNull<V>, pin: Pin<'a>) -> Self {
+        Self { _pin: pin, value: EndOnDrop { value, write: None }, _entry: PhantomData }
+    }
+
+    /// The guard of a write that leaves this node in the map.
+    ///
+    /// # Safety
+    ///
+    /// The node was found or published under the pin.
+    #[inline]
+    pub(crate) unsafe fn written<St: Storage<K, V>, L>(
+        map: &'a Core<K, V, St, L>,
+        node: *mut Node<V>,
         pin: Pin<'a>,
-        wrote: Option<&'a Core<K, V, St, L>>,
     ) -> Self {
-        let collect = CollectOnDrop(wrote.map(|map| map as &dyn Collect));
-        Self { value, _pin: pin, _collect: collect, _entry: PhantomData }
+        // SAFETY: under a pin, a node is where it was.
+        let value = unsafe { map.value_at(node) };
+        Self { _pin: pin, value: EndOnDrop { value, write: Some(map) }, _entry: PhantomData }
+    }
+
+    /// The guard of a write that took this node out.
+    ///
+    /// # Safety
+    ///
+    /// The node is the caller's to retire, and was unlinked under the pin.
+    #[inline]
+    pub(crate) unsafe fn unlinked<St: Storage<K, V>, L>(
+        map: &'a Core<K, V, St, L>,
+        node: *mut Node<V>,
+        pin: Pin<'a>,
+    ) -> Self {
+        // SAFETY: as above; the types are the same but for their name.
+        let (value, map) = unsafe { (map.value_at(node), &*ptr::from_ref(map).cast::<Unlinking<K, V, St, L>>()) };
+        Self { _pin: pin, value: EndOnDrop { value, write: Some(map) }, _entry: PhantomData }
     }
 }
 
@@ -418,7 +482,7 @@ impl<K, V> Deref for Ref<'_, K, V> {
     #[inline]
     fn deref(&self) -> &V {
         // SAFETY: the pin keeps it.
-        unsafe { self.value.as_ref() }
+        unsafe { self.value.value.as_ref() }
     }
 }
 

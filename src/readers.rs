@@ -131,6 +131,18 @@ impl Readers {
         if in_use & !grace.waiting == 0 { Progress::Extensible } else { Progress::Waiting }
     }
 
+    /// Whether nobody is pinned: of what was unlinked before this call, whoever could see it is gone then. For a caller
+    /// that has executed a SeqCst fence since (invariant 1).
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        // Relaxed, and the fence when all are zero: pairs with the unpins, as in `in_use`.
+        let idle = self.stripes.iter().flat_map(|stripe| &stripe.pins).all(|pins| pins.load(Ordering::Relaxed) == 0);
+        if idle {
+            fence(Ordering::Acquire);
+        }
+        idle
+    }
+
     /// Extends the grace period to what was unlinked before this call: waits for all that are pinned now, too.
     pub(crate) fn extend(&self, grace: &mut Grace) {
         // SeqCst: pairs with the fence in `pin` (invariant 1).

@@ -11,8 +11,9 @@ use std::{println, thread_local};
 use mutex_traits::ScopedRawMutex;
 
 use crate::entry::{Entry, Node};
-use crate::map::{Core, OnLive, Wait};
+use crate::map::{Core, Inserted, OnLive, Unlinked, Wait};
 use crate::storage::{Heap, HeapIndex, Index, Limit, Owned, Pool, Reserved, Storage, Table};
+use crate::write::Refused;
 
 thread_local! {
     static STEPS: Cell<usize> = const { Cell::new(0) };
@@ -69,6 +70,11 @@ macro_rules! counted_pool {
                 self.0.locate(handle)
             }
 
+            unsafe fn handle_at(&self, object: *mut $object) -> *mut $object {
+                // SAFETY: the caller's promise.
+                unsafe { self.0.handle_at(object) }
+            }
+
             unsafe fn next(&self, handle: *mut $object) -> *mut $object {
                 step();
                 // SAFETY: the caller's promise.
@@ -105,6 +111,8 @@ unsafe impl Storage<usize, usize> for Counted {
 }
 
 impl Index<Entry<usize, usize>> for CountedIndex {
+    type Vacant<'a> = <HeapIndex<usize, usize> as Index<Entry<usize, usize>>>::Vacant<'a>;
+
     fn find(
         &self,
         hash: usize,
@@ -117,18 +125,21 @@ impl Index<Entry<usize, usize>> for CountedIndex {
         })
     }
 
-    fn insert(
+    fn find_or_vacant(
         &mut self,
         hash: usize,
-        entry: *mut Entry<usize, usize>,
-        hash_of: impl Fn(*mut Entry<usize, usize>) -> usize,
-    ) {
+        mut eq: impl FnMut(*mut Entry<usize, usize>) -> bool,
+    ) -> Result<*mut Entry<usize, usize>, Self::Vacant<'_>> {
         step();
-        // A rehash would ask for the hash of each entry.
-        self.0.insert(hash, entry, |entry| {
+        self.0.find_or_vacant(hash, |entry| {
             step();
-            hash_of(entry)
-        });
+            eq(entry)
+        })
+    }
+
+    fn add(&mut self, hash: usize, entry: *mut Entry<usize, usize>) {
+        step();
+        self.0.add(hash, entry);
     }
 
     fn remove(
@@ -146,9 +157,9 @@ impl Index<Entry<usize, usize>> for CountedIndex {
         self.0.len()
     }
 
-    fn is_full(&self) -> bool {
+    fn room(&self) -> usize {
         step();
-        self.0.is_full()
+        self.0.room()
     }
 
     fn buckets(&self) -> usize {
@@ -174,8 +185,15 @@ fn hash(key: usize) -> usize {
 }
 
 fn insert(map: &Map, key: usize) {
-    let pin = map.pin();
-    assert!(map.insert::<Wait>(&pin, hash(key), key, key, OnLive::Replace).is_ok());
+    let inserted = map.with_memory((key, key), |input| {
+        let pin = map.pin();
+        map.insert::<Wait>(&pin, hash(key), input, OnLive::Replace).map_err(|Refused { input, why }| (input, why))
+    });
+    match inserted {
+        // SAFETY: it was unlinked by this insertion.
+        Ok(Inserted::Replaced(old)) => drop(unsafe { Unlinked::new(map, old) }),
+        inserted => assert!(inserted.is_ok()),
+    }
 }
 
 fn remove(map: &Map, key: usize) -> bool {

@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::error::{ErrorKind, give_up};
 use crate::lock::SpinLock;
-use crate::map::{OnLive, Wait};
+use crate::map::Wait;
 use crate::pinned::{Pinned, Ref};
 use crate::storage::Heap;
 use crate::twin_map::TwinMap;
@@ -83,8 +83,7 @@ where
     /// assert_eq!(map.insert(37, "b").as_deref(), Some(&"a"));
     /// ```
     pub fn insert(&self, key: K, value: V) -> Option<Ref<'_, K, V>> {
-        let inserted = self.insert_with::<Wait>(key, value, OnLive::Replace);
-        inserted.unwrap_or_else(|error| give_up::<V>(error.kind)).replaced()
+        self.insert_with::<Wait>(key, value).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
 
     /// The value of a key, after inserting `value` if there was none. Go's `LoadOrStore`.
@@ -152,8 +151,7 @@ where
     ///
     /// When there is no memory, as the allocator does.
     pub fn insert(&self, key: K, value: V) -> Option<&V> {
-        let inserted = self.insert_with::<Wait>(key, value, OnLive::Replace);
-        inserted.unwrap_or_else(|error| give_up::<V>(error.kind)).replaced()
+        self.insert_with::<Wait>(key, value).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
 
     /// The value of a key, after inserting `value` if there was none.

@@ -7,7 +7,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use mutex_traits::ScopedRawMutex;
 
 use crate::error::give_up;
-use crate::map::{OnLive, Wait};
+use crate::map::Wait;
 use crate::owned::{IntoIter, IterMut};
 use crate::storage::Storage;
 use crate::twin_map::TwinMap;
@@ -117,7 +117,7 @@ where
     /// When a key finds no memory (`SyncMap`), or the map is full or busy (`FixedMap`).
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         for (key, value) in entries {
-            if let Err(error) = self.insert_with::<Wait>(key, value, OnLive::Replace) {
+            if let Err(error) = self.insert_with::<Wait>(key, value) {
                 give_up::<V>(error.kind)
             }
         }

@@ -10,12 +10,13 @@ use rustc_hash::FxBuildHasher;
 use crate::error::{ErrorKind, InsertError, WouldBlock};
 use crate::garbage::Garbage;
 use crate::lock::SpinLock;
-use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Wait};
+use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Unlinked, Wait};
 use crate::owned::{Drain, IterMut};
 use crate::pinned::{Pinned, Ref};
 use crate::readers::Pin;
 use crate::storage::Storage;
 use crate::sync::{Ordering, const_fn};
+use crate::write::Refused;
 
 /// The map over its storage `St`: what `SyncMap` and `FixedMap` are.
 ///
@@ -124,7 +125,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     pub fn clear(&self) {
         let pin = self.core.pin();
         self.core.clear(&pin);
-        self.finish(pin, None);
+        self.finish(pin);
     }
 
     /// Makes every key reachable without the lock, and gives up the memory of removed ones.
@@ -154,18 +155,11 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
         Drain::new(&mut self.core)
     }
 
-    /// Ends a write: unpins, and frees what can be freed; or leaves both to the guard that is returned.
+    /// Ends a write that has nothing to return: unpins, and frees what can be freed.
     #[inline]
-    fn finish<'a>(&'a self, pin: Pin<'a>, value: Option<NonNull<V>>) -> Option<Ref<'a, K, V>> {
-        match value {
-            // SAFETY: the value was found under this pin.
-            Some(value) => Some(unsafe { Ref::new(value, pin, Some(&self.core)) }),
-            None => {
-                drop(pin);
-                self.core.collect();
-                None
-            }
-        }
+    fn finish(&self, pin: Pin<'_>) {
+        drop(pin);
+        self.core.collect();
     }
 }
 
@@ -223,7 +217,7 @@ where
         let pin = self.core.pin();
         let value = self.core.get::<A>(&pin, hash, |k| key.equivalent(k))?.map(|(_, value)| NonNull::from(value));
         // SAFETY: the value was found under this pin.
-        Ok(value.map(|value| unsafe { Ref::new::<St, L>(value, pin, None) }))
+        Ok(value.map(|value| unsafe { Ref::found(value, pin) }))
     }
 
     /// Whether a key is there. Cost as [`get`](Self::get).
@@ -256,7 +250,7 @@ where
     /// # assert_eq!(LATEST.len(), 1);
     /// ```
     pub fn try_insert(&self, key: K, value: V) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
-        Ok(self.insert_with::<Try>(key, value, OnLive::Replace)?.replaced())
+        self.insert_with::<Try>(key, value)
     }
 
     #[inline]
@@ -264,34 +258,68 @@ where
         &self,
         key: K,
         value: V,
-        on_live: OnLive,
-    ) -> Result<Inserted<Ref<'_, K, V>>, InsertError<K, V>> {
+    ) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
         let hash = self.hash(&key);
-        let inserted = self.core.with_memory((key, value), |(key, value)| {
+        Ok(match self.inserted::<A>(hash, (key, value), OnLive::Replace)? {
+            // SAFETY: it is ours, and was unlinked under this pin.
+            (Inserted::Replaced(old), pin) => Some(unsafe { Ref::unlinked(&self.core, old, pin) }),
+            (Inserted::New(_) | Inserted::Kept(_), pin) => {
+                self.finish(pin);
+                None
+            }
+        })
+    }
+
+    #[inline]
+    fn inserted<A: Acquire>(
+        &self,
+        hash: usize,
+        input: (K, V),
+        on_live: OnLive,
+    ) -> Result<(Inserted<V>, Pin<'_>), InsertError<K, V>> {
+        let pin = self.core.pin();
+        match self.core.insert::<A>(&pin, hash, input, on_live) {
+            Ok(inserted) => Ok((inserted, pin)),
+            Err(refused) => {
+                drop(pin);
+                self.inserted_again::<A>(hash, refused, on_live)
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn inserted_again<A: Acquire>(
+        &self,
+        hash: usize,
+        Refused { input, why }: Refused<K, V>,
+        on_live: OnLive,
+    ) -> Result<(Inserted<V>, Pin<'_>), InsertError<K, V>> {
+        let inserted = self.core.again(input, why, |input| {
             let pin = self.core.pin();
-            match self.core.insert::<A>(&pin, hash, key, value, on_live) {
-                Ok(inserted) => {
-                    let inserted = inserted.map(NonNull::from);
-                    // SAFETY: the value was found or inserted under this pin.
-                    Ok(inserted.map(|value| unsafe { Ref::new(value, pin, Some(&self.core)) }))
-                }
-                Err(InsertError { key, value, kind }) => Err(((key, value), kind)),
+            match self.core.insert::<A>(&pin, hash, input, on_live) {
+                Ok(inserted) => Ok((inserted, pin)),
+                Err(Refused { input, why }) => Err((input, why)),
             }
         });
-        inserted.map_err(|((key, value), kind)| InsertError { key, value, kind })
+        inserted.map_err(InsertError::new)
     }
 
     pub(crate) fn find_or_insert(&self, key: K, f: impl FnOnce() -> V) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
+        let hash = self.hash(&key);
         let pin = self.core.pin();
-        let found = Never::unwrap(self.core.get::<Wait>(&pin, self.hash(&key), |other| key == *other));
+        let found = Never::unwrap(self.core.get::<Wait>(&pin, hash, |other| key == *other));
         let Some(value) = found.map(|(_, value)| NonNull::from(value)) else {
             drop(pin);
-            return self.insert_with::<Wait>(key, f(), OnLive::Keep).map(Inserted::into_inner);
+            let (Inserted::New(node) | Inserted::Replaced(node) | Inserted::Kept(node), pin) =
+                self.inserted::<Wait>(hash, (key, f()), OnLive::Keep)?;
+            // SAFETY: found or published under this pin. (Nothing is replaced.)
+            return Ok(unsafe { Ref::written(&self.core, node, pin) });
         };
         // Before there is a `Ref`: should one of them panic, what is to be returned is forgotten, and a pin with it.
         drop((key, f));
         // SAFETY: the value was found under this pin.
-        Ok(unsafe { Ref::new::<St, L>(value, pin, None) })
+        Ok(unsafe { Ref::found(value, pin) })
     }
 
     pub(crate) fn update_with<Q>(&self, key: &Q, mut f: impl FnMut(&V) -> V) -> Result<Option<Ref<'_, K, V>>, ErrorKind>
@@ -301,9 +329,13 @@ where
         let hash = self.hash(key);
         let updated = self.core.with_memory((), |()| {
             let pin = self.core.pin();
-            let new = self.core.update::<Wait>(&pin, hash, |k| key.equivalent(k), &mut f);
-            let new = new.map_err(|kind| ((), kind))?.map(NonNull::from);
-            Ok(self.finish(pin, new))
+            let new = self.core.update::<Wait>(&pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind.into()))?;
+            // SAFETY: published under this pin.
+            let new = new.map(|node| unsafe { Ref::written(&self.core, node, pin) });
+            if new.is_none() {
+                self.core.collect();
+            }
+            Ok(new)
         });
         // Now, as in `find_or_insert`.
         drop(f);
@@ -340,8 +372,18 @@ where
     {
         let hash = self.hash(key);
         let pin = self.core.pin();
-        let old = self.core.remove::<A>(&pin, hash, |k| key.equivalent(k))?.map(NonNull::from);
-        Ok(self.finish(pin, old))
+        let old = match self.core.remove_once(&pin, hash, |k| key.equivalent(k)) {
+            Some(old) => Some(old),
+            None => self.core.remove::<A>(&pin, hash, |k| key.equivalent(k))?.map(Unlinked::into_node),
+        };
+        Ok(match old {
+            // SAFETY: it is ours, and was unlinked under this pin.
+            Some(node) => Some(unsafe { Ref::unlinked(&self.core, node, pin) }),
+            None => {
+                self.finish(pin);
+                None
+            }
+        })
     }
 
     /// Mutable access to the value of a key. Readers do not exist while the map is borrowed mutably.

@@ -8,6 +8,7 @@ use crate::error::ErrorKind;
 use crate::map::{Acquire, Core, Never, Snapshot, Try, Wait};
 use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
+use crate::write::Why;
 use crate::sync::Ordering;
 
 /// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less than
@@ -15,11 +16,6 @@ use crate::sync::Ordering;
 const SPARSE: usize = 4;
 /// So many live entries are assumed at least: a table of 16 buckets is never too large.
 const FEW: usize = 4;
-/// Steps under the lock by which one removal moves on to a smaller table. By four, the move is complete before the
-/// entries run out that are there when it begins: it takes a step for eight buckets, of which each entry has little more
-/// than four.
-const SHRINK_STEPS: usize = 4;
-
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Makes `read` complete, in short steps under the lock, and returns it: it has every key that is present from before
     /// the call until after it.
@@ -30,7 +26,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let start = self.snapshot(pin);
         let mut now = start;
         // A table that became `read` in the meantime was complete when it did.
-        while now.amended && now.word == start.word {
+        while now.amended() && now.word == start.word {
             self.locked::<A, _>(|dirty| dirty.ask_if_there())?;
             now = self.snapshot(pin);
         }
@@ -61,7 +57,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let start = self.snapshot(pin);
         let mut now = start;
         while now.is_table_of(start) && self.is_improvable(now) {
-            if !self.locked::<A, _>(|dirty| self.ask(dirty))? {
+            if !self.ask_locked::<A>()? {
                 return Ok(false);
             }
             now = self.snapshot(pin);
@@ -69,27 +65,39 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(true)
     }
 
-    /// Runs an operation, and runs it again when it found no memory and some could be freed. The operation pins for itself.
+    /// Runs an operation until it succeeds or there is no point in it. The operation pins for itself.
     ///
     /// It takes `input`, and gives it back with the reason when it failed.
     pub(crate) fn with_memory<I, R>(
         &self,
+        input: I,
+        mut operation: impl FnMut(I) -> Result<R, (I, Why)>,
+    ) -> Result<R, (I, ErrorKind)> {
+        operation(input).or_else(|(input, why)| self.again(input, why, operation))
+    }
+
+    /// What [`with_memory`](Self::with_memory) does after the first attempt.
+    #[cold]
+    pub(crate) fn again<I, R>(
+        &self,
         mut input: I,
-        mut operation: impl FnMut(I) -> Result<R, (I, ErrorKind)>,
+        mut why: Why,
+        mut operation: impl FnMut(I) -> Result<R, (I, Why)>,
     ) -> Result<R, (I, ErrorKind)> {
         let mut attempt = 0;
         loop {
-            let (back, kind) = match operation(input) {
+            if let Why::Error(kind) = why {
+                // What could not be freed because the operation itself was pinned; it may also have promoted a table.
+                self.collect();
+                if kind != Self::NO_MEMORY || !self.recover(attempt) {
+                    return Err((input, kind));
+                }
+                attempt += 1;
+            }
+            (input, why) = match operation(input) {
                 Ok(result) => return Ok(result),
                 Err(failed) => failed,
             };
-            input = back;
-            // What could not be freed because the operation itself was pinned; it may also have promoted a table.
-            self.collect();
-            if kind != Self::NO_MEMORY || !self.recover(attempt) {
-                return Err((input, kind));
-            }
-            attempt += 1;
         }
     }
 
@@ -112,23 +120,39 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         }
     }
 
+    /// Asks for a promotion, and does a step towards it. `false`: no memory for a table.
+    fn ask_locked<A: Acquire>(&self) -> Result<bool, A::Error> {
+        while let Err(table) = self.locked::<A, _>(|dirty| self.ask(dirty))? {
+            if !self.prepare::<A>(table)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn is_improvable(&self, read: Snapshot<'_, St::Index>) -> bool {
         let len = self.count.get();
         let has_tombstones = read.table.is_some_and(|table| table.index().len() > len);
-        read.amended || has_tombstones || self.is_sparse()
+        read.amended() || has_tombstones || self.is_sparse()
     }
 
     fn is_sparse(&self) -> bool {
         St::LIMIT.is_none() && self.buckets.load(Ordering::Relaxed) > SPARSE * self.count.get().max(FEW)
     }
 
-    /// Ends a removal: moves on to a smaller table if this one is too large, by some short steps. Never waits for the lock:
-    /// whoever has it may be what this interrupted. The next removal does the steps that are missed here.
+    /// Ends a removal: moves on to a smaller table if this one is too large, by a short step. Never waits for the lock:
+    /// whoever has it may be what this interrupted. The next removal does the step that is missed here.
+    #[inline]
     pub(crate) fn shrink(&self) {
-        for _ in 0..SHRINK_STEPS {
-            if !self.is_sparse() || !matches!(self.locked::<Try, _>(|dirty| self.ask(dirty)), Ok(true)) {
-                return;
-            }
+        if self.is_sparse() {
+            self.shrink_by_a_step();
         }
+    }
+
+    /// One step a removal is enough for the move to be complete before the entries run out that are there when it begins: of
+    /// those, it passes three at once, or sixteen buckets, and there are little more than four buckets for each.
+    #[inline(never)]
+    fn shrink_by_a_step(&self) {
+        let _ = self.ask_locked::<Try>();
     }
 }

@@ -10,9 +10,9 @@ use mutex_traits::ScopedRawMutex;
 
 use crate::dirty::{Detached, InsertOutcome, Taken, leads_to};
 use crate::entry::{Entry, Node, State};
-use crate::error::{CompareExchangeError, ErrorKind, InsertError};
+use crate::error::{CompareExchangeError, ErrorKind};
 use crate::garbage::Chain;
-use crate::map::{Acquire, Core, Found, Inserted, Never, OnLive, Snapshot, Wait};
+use crate::map::{Acquire, Core, Found, Inserted, Never, OnLive, Snapshot, Unlinked, Wait};
 use crate::readers::{Pin, Readers};
 use crate::storage::{Index, Owned, Pool, Reserved, Storage};
 use crate::sync::{Ordering, fence};
@@ -28,13 +28,23 @@ enum Edit<R> {
 /// A node with a new value; the value alone when there is no memory.
 type NewNode<'p, V, P> = Result<Owned<'p, Node<V>, P>, V>;
 
-/// What became of an insertion whose key has an entry.
-enum Settled<'p, V, P: Pool<Node<V>>> {
-    Done(Inserted<&'p V>),
-    /// The key is there, but there is no memory for another value.
-    NoMemory(V),
-    /// The entry is not live.
-    NotLive(NewNode<'p, V, P>),
+/// An insertion that did not take place, with what it was given.
+pub(crate) struct Refused<K, V> {
+    pub(crate) input: (K, V),
+    pub(crate) why: Why,
+}
+
+/// Why an attempt failed.
+pub(crate) enum Why {
+    /// Somebody else was faster, or a table was missing that is there now: to be tried again.
+    Again,
+    Error(ErrorKind),
+}
+
+impl From<ErrorKind> for Why {
+    fn from(kind: ErrorKind) -> Self {
+        Self::Error(kind)
+    }
 }
 
 fn value_of<V, P: Pool<Node<V>>>(node: NewNode<'_, V, P>) -> V {
@@ -42,83 +52,147 @@ fn value_of<V, P: Pool<Node<V>>>(node: NewNode<'_, V, P>) -> V {
 }
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
-    /// Inserts a key, or does to its value what `on_live` says.
-    pub(crate) fn insert<'p, A: Acquire>(
-        &'p self,
-        pin: &'p Pin<'_>,
+    /// Attempts to insert a key, or to do to its value what `on_live` says.
+    ///
+    /// Most keys are in `read`; what has to be done for others is not inlined.
+    #[inline]
+    pub(crate) fn insert<A: Acquire>(
+        &self,
+        pin: &Pin<'_>,
         hash: usize,
-        key: K,
-        value: V,
+        (key, value): (K, V),
         on_live: OnLive,
-    ) -> Result<Inserted<&'p V>, InsertError<K, V>>
+    ) -> Result<Inserted<V>, Refused<K, V>>
     where
         K: Eq,
     {
-        let mut node = match self.node(value) {
-            Err(value) if St::LIMIT.is_none() => return Err(InsertError { key, value, kind: Self::NO_MEMORY }),
+        let read = self.snapshot(pin);
+        let in_read = read.table.and_then(|table| self.probe(table, hash, |other| key == *other));
+        if let Some(handle) = in_read {
+            // SAFETY: from `read`, under the pin.
+            let entry = unsafe { self.entry(handle) };
+            if let State::Live(current) = entry.state() {
+                // No lock is taken for a live key, also when it fails: a handler may have interrupted who has it.
+                return self.settle(entry, current, (key, value), on_live);
+            }
+        }
+        self.insert_absent::<A>(pin, (read, in_read), hash, (key, value), on_live)
+    }
+
+    /// Inserts a key that has no live entry in `read`.
+    #[inline(never)]
+    fn insert_absent<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        seen: (Snapshot<'p, St::Index>, Option<*mut Entry<K, V>>),
+        hash: usize,
+        (key, value): (K, V),
+        on_live: OnLive,
+    ) -> Result<Inserted<V>, Refused<K, V>>
+    where
+        K: Eq,
+    {
+        let node = match self.node(value) {
+            Err(value) if St::LIMIT.is_none() => {
+                return Err(Refused { input: (key, value), why: Self::NO_MEMORY.into() });
+            }
             // With a limit, it may be that the map is full besides.
             node => node,
         };
-        let read = self.snapshot(pin);
-        if let Some(handle) = read.table.and_then(|table| self.probe(table, hash, |other| key == *other)) {
+        let new = node.as_ref().ok().map(Owned::handle);
+        if let ((read, Some(handle)), Some(new)) = (seen, new) {
             // SAFETY: from `read`, under the pin.
-            let entry = unsafe { self.entry(handle) };
-            // No lock is taken for a live key, also when it fails: a handler may have interrupted who has it.
-            node = match self.settle(entry, node, on_live) {
-                Settled::Done(done) => return Ok(done),
-                Settled::NoMemory(value) => return Err(InsertError { key, value, kind: Self::NO_MEMORY }),
-                Settled::NotLive(Ok(node)) if self.revive_unlocked(read, entry, node.handle()) => {
-                    return Ok(Inserted::New(self.published(node)));
-                }
-                Settled::NotLive(node) => node,
-            };
+            if self.revive_unlocked(read, unsafe { self.entry(handle) }, new) {
+                node.ok().map(Owned::publish);
+                return Ok(Inserted::New(new));
+            }
         }
         // Before the lock is taken, for the allocator may take its time. Without memory a key that has an entry can
         // still get its value.
         let mut memory = self.memory::<Entry<K, V>>();
         let mut key = Some(key);
-        loop {
-            let new = node.as_ref().ok().map(Owned::handle);
-            let outcome = self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, hash, &mut key, &mut memory, new));
-            let (kind, unused) = match (outcome, node) {
-                (Ok(InsertOutcome::New), Ok(node)) => return Ok(Inserted::New(self.published(node))),
-                (Ok(InsertOutcome::Found(entry)), unused) => match self.settle(entry, unused, on_live) {
-                    Settled::Done(done) => return Ok(done),
-                    Settled::NoMemory(value) => (Self::NO_MEMORY, Err(value)),
-                    Settled::NotLive(unused) => {
-                        node = unused;
-                        continue;
-                    }
-                },
-                (Ok(InsertOutcome::Rejected(kind)), unused) => (kind, unused),
-                (Ok(InsertOutcome::New), unused) => (Self::NO_MEMORY, unused),
-                (Err(error), unused) => (error.into(), unused),
-            };
-            node = unused;
-            // The key is there: only `New` takes it.
-            if let Some(key) = key.take() {
-                return Err(InsertError { key, value: value_of(node), kind });
-            }
+        let outcome =
+            self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, seen, hash, &mut key, &mut memory, new));
+        if let (Ok(InsertOutcome::New), Some(new)) = (&outcome, new) {
+            node.ok().map(Owned::publish);
+            return Ok(Inserted::New(new));
         }
+        // The key is there: only `New` takes it.
+        let Some(key) = key.take() else { unreachable!("a key that was not inserted is there") };
+        let input = (key, value_of(node));
+        let why = match outcome {
+            Ok(InsertOutcome::Found(entry)) => match entry.state() {
+                State::Live(current) => return self.settle(entry, current, input, on_live),
+                State::Deleted | State::Expunged => Why::Again,
+            },
+            Ok(InsertOutcome::NeedsTable(table)) => match self.prepare::<A>(table) {
+                Ok(true) => Why::Again,
+                Ok(false) => Self::NO_MEMORY.into(),
+                Err(error) => Why::Error(error.into()),
+            },
+            // The step that was due has been done.
+            Ok(InsertOutcome::NeedsCopy) => Why::Again,
+            Ok(InsertOutcome::Rejected(kind)) => kind.into(),
+            Ok(InsertOutcome::New) => Self::NO_MEMORY.into(),
+            Err(error) => Why::Error(error.into()),
+        };
+        Err(Refused { input, why })
+    }
+
+    /// Attempts what `on_live` says on a live entry.
+    #[inline]
+    fn settle(
+        &self,
+        entry: &Entry<K, V>,
+        current: *mut Node<V>,
+        (key, value): (K, V),
+        on_live: OnLive,
+    ) -> Result<Inserted<V>, Refused<K, V>> {
+        if let OnLive::Keep = on_live {
+            drop((key, value));
+            return Ok(Inserted::Kept(current));
+        }
+        let node = match self.node(value) {
+            Ok(node) => node,
+            Err(value) => return Err(Refused { input: (key, value), why: Self::NO_MEMORY.into() }),
+        };
+        let Ok(old) = self.replace(entry, current, node.handle()) else {
+            return Err(Refused { input: (key, node.take().value), why: Why::Again });
+        };
+        node.publish();
+        // Should that panic, the old node is retired here.
+        drop(key);
+        Ok(Inserted::Replaced(old.into_node()))
+    }
+
+    /// Attempts once to remove a key that `read` has, which is what most removals do. `None`: it was not to be, for whatever
+    /// reason; [`remove`](Self::remove) goes on.
+    #[inline]
+    pub(crate) fn remove_once(&self, pin: &Pin<'_>, hash: usize, eq: impl FnMut(&K) -> bool) -> Option<*mut Node<V>> {
+        let read = self.snapshot(pin);
+        let entry = self.lookup(pin, read.table, hash, eq)?;
+        let State::Live(current) = entry.state() else { return None };
+        Some(self.delete(entry, current).ok()?.into_node())
     }
 
     /// Removes a key, and returns the value that it had.
+    #[inline(never)]
     pub(crate) fn remove<'p, A: Acquire>(
         &'p self,
         pin: &'p Pin<'_>,
         hash: usize,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Result<Option<&'p V>, A::Error> {
+    ) -> Result<Option<Unlinked<'p, K, V, St, L>>, A::Error> {
         let read = self.snapshot(pin);
         let mut found = self.find_in(pin, read.table, hash, &mut eq).map(|found| found.entry);
         loop {
             if let Some(entry) = found {
                 match self.edit_entry(entry, |current| self.delete(entry, current)) {
-                    Edit::Done(value) => return Ok(Some(value)),
+                    Edit::Done(old) => return Ok(Some(old)),
                     Edit::Absent => return Ok(None),
                     Edit::Expunged => {}
                 }
-            } else if !read.amended {
+            } else if !read.amended() {
                 return Ok(None);
             }
             match self.locked::<A, _>(|dirty| self.take_locked(dirty, pin, hash, &mut eq))? {
@@ -127,15 +201,15 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 Some(Taken::Own(handle)) => {
                     let mut entries = Chain::new();
                     // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
-                    let value = unsafe {
-                        let value = self.kill(handle);
-                        self.count.end_removal(usize::from(value.is_some()));
+                    let old = unsafe {
+                        let old = self.kill(handle);
+                        self.count.end_removal(usize::from(old.is_some()));
                         entries.push(&self.storage, handle);
                         self.garbage.retire_entries(&self.storage, entries);
-                        value
+                        old
                     };
                     self.shrink();
-                    return Ok(value);
+                    return Ok(old);
                 }
             }
         }
@@ -187,14 +261,14 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         hash: usize,
         eq: impl FnMut(&K) -> bool,
         mut f: impl FnMut(&V) -> V,
-    ) -> Result<Option<&'p V>, ErrorKind> {
+    ) -> Result<Option<*mut Node<V>>, ErrorKind> {
         let mut memory = None;
         let updated = self.edit::<A, _>(pin, hash, eq, |entry, current| {
             let Some(reserved) = memory.take().or_else(|| self.memory()) else { return Ok(Err(Self::NO_MEMORY)) };
             // SAFETY: from the slot, under the pin.
             let node = reserved.fill(Node::new(f(unsafe { self.value(current) })));
             match self.replace(entry, current, node.handle()) {
-                Ok(_old) => Ok(Ok(self.published(node))),
+                Ok(_old) => Ok(Ok(node.publish())),
                 Err(now) => {
                     let (_unused, reserved) = node.vacate();
                     memory = Some(reserved);
@@ -224,7 +298,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             let found = unsafe { self.value(old) };
             match &node {
                 _ if found != current => Ok(Err((found, None))),
-                Ok(node) => self.replace(entry, old, node.handle()).map(Ok),
+                Ok(node) => self.replace(entry, old, node.handle()).map(|old| Ok(old.value())),
                 Err(_) => Ok(Err((found, Some(Self::NO_MEMORY)))),
             }
         });
@@ -248,7 +322,11 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     ) -> Result<Option<&'p V>, A::Error> {
         let removed = self.edit::<A, _>(pin, hash, eq, |entry, current| {
             // SAFETY: from the slot, under the pin.
-            if f(unsafe { self.value(current) }) { self.delete(entry, current).map(Some) } else { Ok(None) }
+            if f(unsafe { self.value(current) }) {
+                self.delete(entry, current).map(|old| Some(old.value()))
+            } else {
+                Ok(None)
+            }
         })?;
         Ok(removed.flatten())
     }
@@ -273,31 +351,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         self.retire_all(Never::unwrap(self.locked::<Wait, _>(|dirty| self.detach(dirty))));
     }
 
-    /// Settles an insertion whose key has an entry.
-    fn settle<'p>(&'p self, entry: &'p Entry<K, V>, node: NewNode<'p, V, St>, on_live: OnLive) -> Settled<'p, V, St> {
-        let settled = self.edit_entry(entry, |current| match (on_live, &node) {
-            (OnLive::Replace, Ok(node)) => {
-                self.replace(entry, current, node.handle()).map(Inserted::Replaced).map(Some)
-            }
-            (OnLive::Replace, Err(_)) => Ok(None),
-            // SAFETY: from the slot, under the pin that `entry` is under.
-            (OnLive::Keep, _) => Ok(Some(Inserted::Kept(unsafe { self.value(current) }))),
-        });
-        match (settled, node) {
-            (Edit::Done(Some(done)), node) => {
-                if let (Inserted::Replaced(_), Ok(node)) = (&done, node) {
-                    node.publish();
-                }
-                Settled::Done(done)
-            }
-            (Edit::Done(None), node) => Settled::NoMemory(value_of(node)),
-            (Edit::Absent | Edit::Expunged, node) => Settled::NotLive(node),
-        }
-    }
-
     /// DELETED → live without the lock, while there is no `dirty`. Not with a limit, which is watched under the lock.
     fn revive_unlocked(&self, read: Snapshot<'_, St::Index>, entry: &Entry<K, V>, node: *mut Node<V>) -> bool {
-        if read.amended || St::LIMIT.is_some() || !self.count.claim() {
+        if read.amended() || St::LIMIT.is_some() || !self.count.claim() {
             return false;
         }
         // SeqCst: pairs with the fence in `seal`. Either the word below is seen to be amended, or the seal counts this store.
@@ -309,32 +365,33 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         revived
     }
 
-    /// live → live, and the old node is retired. Returns the old value.
+    /// live → live. Returns the old node.
+    #[inline]
     fn replace<'p>(
         &'p self,
         entry: &'p Entry<K, V>,
         current: *mut Node<V>,
         new: *mut Node<V>,
-    ) -> Result<&'p V, State<V>> {
+    ) -> Result<Unlinked<'p, K, V, St, L>, State<V>> {
         entry.replace(current, new)?;
         // SAFETY: taken out of the slot by this caller, under the pin that `entry` is under.
-        unsafe {
-            self.garbage.retire_node(&self.storage, current);
-            Ok(self.value(current))
-        }
+        Ok(unsafe { Unlinked::new(self, current) })
     }
 
-    /// live → DELETED, and the node is retired. Returns its value.
-    fn delete<'p>(&'p self, entry: &'p Entry<K, V>, current: *mut Node<V>) -> Result<&'p V, State<V>> {
+    /// live → DELETED. Returns the node.
+    #[inline]
+    fn delete<'p>(
+        &'p self,
+        entry: &'p Entry<K, V>,
+        current: *mut Node<V>,
+    ) -> Result<Unlinked<'p, K, V, St, L>, State<V>> {
         self.count.begin_removal();
         let deleted = entry.delete(current);
         self.count.end_removal(usize::from(deleted.is_ok()));
         deleted?;
-        // SAFETY: taken out of the slot by this caller.
-        unsafe { self.garbage.retire_node(&self.storage, current) };
         self.shrink();
-        // SAFETY: it was in the slot, under the pin that `entry` is under.
-        Ok(unsafe { self.value(current) })
+        // SAFETY: taken out of the slot by this caller, under the pin that `entry` is under.
+        Ok(unsafe { Unlinked::new(self, current) })
     }
 
     fn node(&self, value: V) -> NewNode<'_, V, St> {
@@ -342,12 +399,6 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             Some(memory) => Ok(memory.fill(Node::new(value))),
             None => Err(value),
         }
-    }
-
-    /// The value of a node that was put into a slot.
-    fn published<'p>(&'p self, node: Owned<'p, Node<V>, St>) -> &'p V {
-        // SAFETY: whoever publishes is pinned.
-        unsafe { self.value(node.publish()) }
     }
 
     /// Memory for a node or an entry; if the allocator has none, after freeing what can be freed.
@@ -373,7 +424,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     /// Retires all that the tables of an emptied map lead to, and the tables.
     pub(crate) fn retire_all(&self, detached: Detached<St::Index>) {
-        let Detached { read, dirty } = detached;
+        let Detached { read, dirty, next } = detached;
         let mut entries = Chain::new();
         let mut live = 0;
         // SAFETY: nobody retires these tables but this caller, who detached them.
@@ -398,7 +449,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         // SAFETY: no new pin leads to the tables; every entry in them is EXPUNGED now.
         unsafe {
             self.garbage.retire_entries(&self.storage, entries);
-            for table in [read, dirty] {
+            for table in [read, dirty, next] {
                 if !table.is_null() {
                     self.garbage.retire_table(&self.storage, table);
                 }
@@ -422,21 +473,16 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         unsafe { self.garbage.free_all(&self.storage) };
     }
 
-    /// any → EXPUNGED, and the node, if there was one, is retired. Returns its value, which the caller counts.
+    /// any → EXPUNGED. Returns the node, if there was one; the caller counts it.
     ///
     /// # Safety
     ///
     /// The caller took the entry out of the tables that lead to it, and is pinned or has exclusive access.
-    unsafe fn kill(&self, handle: *mut Entry<K, V>) -> Option<&V> {
+    unsafe fn kill(&self, handle: *mut Entry<K, V>) -> Option<Unlinked<'_, K, V, St, L>> {
         // SAFETY: an entry that is not freed yet.
         match unsafe { self.entry(handle) }.kill() {
-            State::Live(node) => {
-                // SAFETY: taken out of the slot by this caller.
-                unsafe {
-                    self.garbage.retire_node(&self.storage, node);
-                    Some(self.value(node))
-                }
-            }
+            // SAFETY: taken out of the slot by this caller.
+            State::Live(node) => Some(unsafe { Unlinked::new(self, node) }),
             State::Deleted | State::Expunged => None,
         }
     }

@@ -9,9 +9,9 @@ use core::alloc::Layout;
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table as table};
 
-use super::{Index, Limit, Owned, Pool, Reserved, Storage, Table};
+use super::{Index, Limit, Owned, Pool, Reserved, Storage, Table, Vacant};
 use crate::entry::{Entry, Node};
 use crate::sync::{AtomicPtr, Ordering};
 
@@ -142,6 +142,11 @@ unsafe impl<K, V> Pool<Node<V>> for Heap<K, V> {
         handle
     }
 
+    #[inline(always)]
+    unsafe fn handle_at(&self, object: *mut Node<V>) -> *mut Node<V> {
+        object
+    }
+
     unsafe fn next(&self, handle: *mut Node<V>) -> *mut Node<V> {
         // SAFETY: the caller's promise.
         unsafe { link(handle) }.load(Ordering::Relaxed)
@@ -169,6 +174,11 @@ unsafe impl<K, V> Pool<Entry<K, V>> for Heap<K, V> {
         handle
     }
 
+    #[inline(always)]
+    unsafe fn handle_at(&self, object: *mut Entry<K, V>) -> *mut Entry<K, V> {
+        object
+    }
+
     unsafe fn next(&self, handle: *mut Entry<K, V>) -> *mut Entry<K, V> {
         // SAFETY: the caller's promise.
         unsafe { link(handle) }.load(Ordering::Relaxed)
@@ -194,6 +204,11 @@ unsafe impl<K, V, I> Pool<Table<I>> for Heap<K, V> {
     #[inline(always)]
     fn locate(&self, handle: *mut Table<I>) -> *mut Table<I> {
         handle
+    }
+
+    #[inline(always)]
+    unsafe fn handle_at(&self, object: *mut Table<I>) -> *mut Table<I> {
+        object
     }
 
     unsafe fn next(&self, handle: *mut Table<I>) -> *mut Table<I> {
@@ -236,16 +251,47 @@ impl<K, V> HeapIndex<K, V> {
         table.try_reserve(capacity, |_| 0).ok()?;
         Some(Self(table))
     }
+
+    /// The hash of an entry, for a table that needs another place for what it holds: one that has room does not.
+    #[cold]
+    fn never_rehashed(_entry: &*mut Entry<K, V>) -> u64 {
+        debug_assert!(false, "a table without room was added to");
+        0
+    }
+}
+
+impl<E> Vacant<E> for table::VacantEntry<'_, *mut E> {
+    #[inline]
+    fn fill(self, entry: *mut E) {
+        self.insert(entry);
+    }
 }
 
 impl<K, V> Index<Entry<K, V>> for HeapIndex<K, V> {
+    type Vacant<'a>
+        = table::VacantEntry<'a, *mut Entry<K, V>>
+    where
+        Self: 'a;
+
     #[inline]
     fn find(&self, hash: usize, mut eq: impl FnMut(*mut Entry<K, V>) -> bool) -> Option<*mut Entry<K, V>> {
         self.0.find(hash as u64, |&entry| eq(entry)).copied()
     }
 
-    fn insert(&mut self, hash: usize, entry: *mut Entry<K, V>, hash_of: impl Fn(*mut Entry<K, V>) -> usize) {
-        self.0.insert_unique(hash as u64, entry, |&entry| hash_of(entry) as u64);
+    #[inline]
+    fn find_or_vacant(
+        &mut self,
+        hash: usize,
+        mut eq: impl FnMut(*mut Entry<K, V>) -> bool,
+    ) -> Result<*mut Entry<K, V>, Self::Vacant<'_>> {
+        match self.0.entry(hash as u64, |&entry| eq(entry), Self::never_rehashed) {
+            table::Entry::Occupied(found) => Ok(*found.get()),
+            table::Entry::Vacant(vacant) => Err(vacant),
+        }
+    }
+
+    fn add(&mut self, hash: usize, entry: *mut Entry<K, V>) {
+        self.0.insert_unique(hash as u64, entry, Self::never_rehashed);
     }
 
     fn remove(&mut self, hash: usize, entry: *mut Entry<K, V>, _hash_of: impl Fn(*mut Entry<K, V>) -> usize) {
@@ -258,8 +304,8 @@ impl<K, V> Index<Entry<K, V>> for HeapIndex<K, V> {
         self.0.len()
     }
 
-    fn is_full(&self) -> bool {
-        self.0.capacity() == self.0.len()
+    fn room(&self) -> usize {
+        self.0.capacity() - self.0.len()
     }
 
     fn buckets(&self) -> usize {

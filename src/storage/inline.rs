@@ -57,7 +57,9 @@ struct Cells<T, const N: usize, const SPARE: usize> {
     cells: Row<Cell<T>, N, SPARE>,
 }
 
+#[repr(C)]
 struct Cell<T> {
+    /// First, so that its address is the cell's.
     object: UnsafeCell<MaybeUninit<T>>,
     /// [`IN_USE`] and the next handle in a list; or, of a free cell, the number of another one that may be free, times
     /// two, or 0 for the one that follows. A new map is all zeros, so that a `static` one takes no flash.
@@ -110,32 +112,44 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
 
     /// `None` when all cells are in use; or when another context, during the call, released one that was looked at already and
     /// took one that was not. (Operations that find no memory try again.)
+    #[inline]
     fn reserve(&self) -> Option<*mut T> {
-        let cells = self.cells.as_slice();
         // Relaxed: a hint.
-        let mut number = self.hint.load(Ordering::Relaxed);
-        for _ in 0..=cells.len() {
-            let Some(cell) = cells.get(number.wrapping_sub(1)) else {
-                number = 1;
-                continue;
-            };
-            // Relaxed: the compare-and-swap decides. It has no ABA: whatever happened in between, the cell is free
-            // when the word says so.
-            let word = cell.link.load(Ordering::Relaxed);
-            // Acquire: pairs with the Release in `release`; what was done with the memory is over.
-            if word & IN_USE == 0
-                && cell.link.compare_exchange(word, IN_USE, Ordering::Acquire, Ordering::Relaxed).is_ok()
-            {
-                let next = match word >> 1 {
-                    0 => number + 1,
-                    next => next,
-                };
-                self.hint.store(next, Ordering::Relaxed);
-                return Some(handle(number));
+        let number = self.hint.load(Ordering::Relaxed);
+        self.take(number).or_else(|| self.search(number))
+    }
+
+    /// Looks at all cells, beginning with the one after this.
+    #[cold]
+    fn search(&self, mut number: usize) -> Option<*mut T> {
+        for _ in 0..Row::<Cell<T>, N, SPARE>::LEN {
+            number = if number < Row::<Cell<T>, N, SPARE>::LEN { number + 1 } else { 1 };
+            if let Some(handle) = self.take(number) {
+                return Some(handle);
             }
-            number += 1;
         }
         None
+    }
+
+    /// Takes this cell, if it is one and is free.
+    #[inline]
+    fn take(&self, number: usize) -> Option<*mut T> {
+        let cell = self.cells.as_slice().get(number.wrapping_sub(1))?;
+        // Relaxed: the compare-and-swap decides. It has no ABA: whatever happened in between, the cell is free
+        // when the word says so.
+        let word = cell.link.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release in `release`; what was done with the memory is over.
+        if word & IN_USE != 0
+            || cell.link.compare_exchange(word, IN_USE, Ordering::Acquire, Ordering::Relaxed).is_err()
+        {
+            return None;
+        }
+        let next = match word >> 1 {
+            0 => number + 1,
+            next => next,
+        };
+        self.hint.store(next, Ordering::Relaxed);
+        Some(handle(number))
     }
 
     /// # Safety
@@ -193,6 +207,12 @@ macro_rules! pool {
             fn locate(&self, handle: *mut $object) -> *mut $object {
                 // SAFETY: only handles that were reserved are located.
                 unsafe { self.$cells.cell(handle) }.object.get().cast()
+            }
+
+            #[inline(always)]
+            unsafe fn handle_at(&self, object: *mut $object) -> *mut $object {
+                // SAFETY: the object is the first thing in one of the cells (the caller's promise).
+                handle(1 + unsafe { object.cast::<Cell<$object>>().offset_from(self.$cells.cells.as_slice().as_ptr()) } as usize)
             }
 
             unsafe fn next(&self, handle: *mut $object) -> *mut $object {

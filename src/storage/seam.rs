@@ -26,6 +26,13 @@ pub unsafe trait Pool<T> {
     /// The object's address.
     fn locate(&self, handle: *mut T) -> *mut T;
 
+    /// The handle of the object at an address: the inverse of `locate`.
+    ///
+    /// # Safety
+    ///
+    /// The address is one that `locate` gave for a handle that is not released, with the provenance that it had.
+    unsafe fn handle_at(&self, object: *mut T) -> *mut T;
+
     /// The object that follows in the list that this object is in, or null. (Relaxed: whoever publishes a list does it
     /// by another word.)
     ///
@@ -49,24 +56,36 @@ pub trait Object {
 
 /// The index of a table: a set of handles of entries by their hash. `E` is the entry.
 pub trait Index<E> {
+    /// A place for an entry that was not found.
+    type Vacant<'a>: Vacant<E>
+    where
+        Self: 'a;
+
     fn find(&self, hash: usize, eq: impl FnMut(*mut E) -> bool) -> Option<*mut E>;
 
-    /// Adds an entry that is not in the index, which is not full. `hash_of` is there for implementations that
-    /// have to move what they hold.
-    fn insert(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize);
+    /// Finds an entry as `find` does, or the place for it. The index has room.
+    fn find_or_vacant(&mut self, hash: usize, eq: impl FnMut(*mut E) -> bool) -> Result<*mut E, Self::Vacant<'_>>;
 
-    /// Takes out the entry with this very handle. `hash_of` as for `insert`.
+    /// Adds an entry that is not in the index, which has room.
+    fn add(&mut self, hash: usize, entry: *mut E);
+
+    /// Takes out the entry with this very handle. `hash_of` is there for implementations that move what they hold.
     fn remove(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize);
 
     fn len(&self) -> usize;
 
-    /// Whether the next `insert` would have to find more memory.
-    fn is_full(&self) -> bool;
+    /// How many entries can be added before it would have to find more memory.
+    fn room(&self) -> usize;
 
     /// The number of buckets: each entry is in one of them, and stays there while the index is not changed.
     fn buckets(&self) -> usize;
 
     fn bucket(&self, i: usize) -> Option<*mut E>;
+}
+
+/// A place in an index, for an entry of the hash that it was found by.
+pub trait Vacant<E> {
+    fn fill(self, entry: *mut E);
 }
 
 /// How many keys may be live, when that is fixed.
@@ -213,6 +232,7 @@ impl<'a, T, P: Pool<T> + ?Sized> Owned<'a, T, P> {
     pub(crate) fn handle(&self) -> *mut T {
         self.0.handle
     }
+
 
     /// Lets go of the object: it was published.
     pub(crate) fn publish(self) -> *mut T {

@@ -8,7 +8,7 @@ use core::ptr;
 use core::slice;
 
 use super::{Row, handle, number};
-use crate::storage::Index;
+use crate::storage::{Index, Vacant};
 
 /// An index for up to `N + SPARE` entries. A slot is 0 or the number of an entry.
 ///
@@ -83,7 +83,25 @@ impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
     }
 }
 
+/// A slot in which nothing is.
+pub struct Empty<'a, const N: usize, const SPARE: usize> {
+    index: &'a mut InlineIndex<N, SPARE>,
+    slot: usize,
+}
+
+impl<E, const N: usize, const SPARE: usize> Vacant<E> for Empty<'_, N, SPARE> {
+    fn fill(self, entry: *mut E) {
+        self.index.put(self.slot, number(entry));
+        self.index.len += 1;
+    }
+}
+
 impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
+    type Vacant<'a>
+        = Empty<'a, N, SPARE>
+    where
+        Self: 'a;
+
     #[inline]
     fn find(&self, hash: usize, mut eq: impl FnMut(*mut E) -> bool) -> Option<*mut E> {
         let mut slot = Self::home(hash);
@@ -97,13 +115,24 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
         None
     }
 
-    fn insert(&mut self, hash: usize, entry: *mut E, _hash_of: impl Fn(*mut E) -> usize) {
+    fn find_or_vacant(&mut self, hash: usize, mut eq: impl FnMut(*mut E) -> bool) -> Result<*mut E, Self::Vacant<'_>> {
+        let mut slot = Self::home(hash);
+        while self.at(slot) != 0 {
+            let entry = handle(self.at(slot));
+            if eq(entry) {
+                return Ok(entry);
+            }
+            slot = Self::after(slot);
+        }
+        Err(Empty { index: self, slot })
+    }
+
+    fn add(&mut self, hash: usize, entry: *mut E) {
         let mut slot = Self::home(hash);
         while self.at(slot) != 0 {
             slot = Self::after(slot);
         }
-        self.put(slot, number(entry));
-        self.len += 1;
+        Empty { index: self, slot }.fill(entry);
     }
 
     fn remove(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize) {
@@ -133,8 +162,8 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
     }
 
     /// There is room for all entries that there is memory for.
-    fn is_full(&self) -> bool {
-        false
+    fn room(&self) -> usize {
+        usize::MAX
     }
 
     fn buckets(&self) -> usize {
