@@ -129,7 +129,7 @@ fn board(name: &str, triple: &str) -> Result<Board> {
     board.copied().with_context(|| format!("no board {name} for {triple}"))
 }
 
-/// As an option of QEMU's takes it, which ends at a comma.
+/// For a command; for a list of QEMU's too, which is split at commas.
 fn path(path: &Path) -> Result<String> {
     let path = path.to_str().context("the repository's path is not UTF-8")?;
     if path.contains(',') {

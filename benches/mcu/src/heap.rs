@@ -59,7 +59,7 @@ pub fn init() {
     unsafe impl Sync for Memory {}
     static MEMORY: Memory = Memory(UnsafeCell::new([MaybeUninit::uninit(); SIZE]));
     // SAFETY: the memory is used for nothing else, and this is called once.
-    unsafe { HEAP.init(MEMORY.0.get().addr(), SIZE) }
+    unsafe { HEAP.init(MEMORY.0.get().expose_provenance(), SIZE) }
 }
 
 /// The most bytes that were live at a time, since the last call.

@@ -56,7 +56,16 @@ plain!(
     |replaced: Result<_, _>| u32::from(replaced.is_ok())
 );
 
-/// As it is: for one context.
+/// How a map for one context is shared.
+pub trait Shared {
+    type Map: Plain;
+
+    fn new(map: Self::Map) -> Self;
+
+    fn with<R>(&self, f: impl FnOnce(&mut Self::Map) -> R) -> R;
+}
+
+/// Not at all.
 pub struct Bare<M>(UnsafeCell<M>);
 
 /// In a mutex that masks interrupts.
@@ -65,49 +74,68 @@ pub struct Masked<M>(Mutex<RefCell<M>>);
 /// In a spinlock.
 pub struct Spinning<M>(spin::Mutex<M>);
 
-macro_rules! subject {
-    ($wrapper:ident, $new:expr, |$this:ident, $operation:ident| $with:expr) => {
-        impl<M: Plain> Subject for $wrapper<M> {
-            fn new() -> Self {
-                Self($new(M::new()))
-            }
+impl<M: Plain> Shared for Bare<M> {
+    type Map = M;
 
-            #[inline(always)]
-            fn get(&self, key: u32) -> u32 {
-                let $operation = |map: &mut M| map.get(key);
-                let $this = self;
-                $with
-            }
+    fn new(map: M) -> Self {
+        Self(UnsafeCell::new(map))
+    }
 
-            #[inline(always)]
-            fn insert(&self, key: u32, value: u32) -> u32 {
-                let $operation = |map: &mut M| map.insert(key, value);
-                let $this = self;
-                $with
-            }
-
-            #[inline(always)]
-            fn remove(&self, key: u32) -> u32 {
-                let $operation = |map: &mut M| map.remove(key);
-                let $this = self;
-                $with
-            }
-
-            #[inline(always)]
-            fn sum(&self) -> u32 {
-                let $operation = |map: &mut M| map.sum();
-                let $this = self;
-                $with
-            }
-        }
-    };
+    #[inline(always)]
+    fn with<R>(&self, f: impl FnOnce(&mut M) -> R) -> R {
+        // SAFETY: this type is not `Sync`, and `f` is a map's operation on words, which calls nothing that is in here.
+        f(unsafe { &mut *self.0.get() })
+    }
 }
 
-subject!(Bare, UnsafeCell::new, |this, operation| operation(
-    // SAFETY: this type is not `Sync`, and a map of words calls nothing that could be in here a second time.
-    unsafe { &mut *this.0.get() }
-));
-subject!(Masked, |map| Mutex::new(RefCell::new(map)), |this, operation| critical_section::with(|section| operation(
-    &mut this.0.borrow_ref_mut(section)
-)));
-subject!(Spinning, spin::Mutex::new, |this, operation| operation(&mut this.0.lock()));
+impl<M: Plain> Shared for Masked<M> {
+    type Map = M;
+
+    fn new(map: M) -> Self {
+        Self(Mutex::new(RefCell::new(map)))
+    }
+
+    #[inline(always)]
+    fn with<R>(&self, f: impl FnOnce(&mut M) -> R) -> R {
+        critical_section::with(|section| f(&mut self.0.borrow_ref_mut(section)))
+    }
+}
+
+impl<M: Plain> Shared for Spinning<M> {
+    type Map = M;
+
+    fn new(map: M) -> Self {
+        Self(spin::Mutex::new(map))
+    }
+
+    #[inline(always)]
+    fn with<R>(&self, f: impl FnOnce(&mut M) -> R) -> R {
+        f(&mut self.0.lock())
+    }
+}
+
+impl<S: Shared> Subject for S {
+    fn new() -> Self {
+        Shared::new(Plain::new())
+    }
+
+    #[inline(always)]
+    fn get(&self, key: u32) -> u32 {
+        self.with(|map| map.get(key))
+    }
+
+    #[inline(always)]
+    fn insert(&self, key: u32, value: u32) -> u32 {
+        self.with(|map| map.insert(key, value))
+    }
+
+    #[inline(always)]
+    fn remove(&self, key: u32) -> u32 {
+        self.with(|map| map.remove(key))
+    }
+
+    #[inline(always)]
+    fn sum(&self) -> u32 {
+        self.with(|map| map.sum())
+    }
+}

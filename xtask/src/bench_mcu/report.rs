@@ -70,35 +70,37 @@ fn instructions(rows: &Rows, core: &str, level: &str, size: u32) -> Table {
     table
 }
 
-/// What the allocator has to do with it.
+/// What the allocator has to do with it: the operations that call it, by maps and sizes.
 fn allocator(rows: &Rows, core: &str, level: &str) -> Table {
     let mut table = table([
-        "entries",
         "map",
+        "entries",
         "operation",
-        "calls\nan operation",
-        "instructions\na call",
+        "calls an\noperation",
+        "mean\ncall",
         "worst\ncall",
         "worst operation\nwith it",
         "masked\nwith it",
     ]);
-    for size in SIZES {
-        for (subject, _) in SUBJECTS {
-            for (operation, _) in OPERATIONS {
-                let figures = rows.get(&format!("{core} {level} {size} {subject} {operation}"));
-                let Some(figures) = figures.filter(|figures| figures.contains_key("allocator_calls")) else { continue };
+    for (subject, title) in SUBJECTS {
+        for size in SIZES {
+            let row = |(operation, _): (&str, &str)| {
+                let figures = rows.get(&format!("{core} {level} {size} {subject} {operation}"))?;
                 let figure = |name| of(figures, name);
-                let calls = figure("allocator_calls");
-                table.add_row([
-                    size.to_string(),
-                    subject.to_owned(),
+                let calls = figures.get("allocator_calls").copied()?;
+                Some([
                     operation.to_owned(),
                     format!("{:.3}", calls as f64 / figure("operations") as f64),
                     mean(figure("allocator_sum"), calls),
                     figure("allocator_worst").to_string(),
                     figure("worst_with_allocator").to_string(),
                     figure("masked_with_allocator").to_string(),
-                ]);
+                ])
+            };
+            let lines: Vec<_> = OPERATIONS.into_iter().filter_map(row).collect();
+            if !lines.is_empty() {
+                let column = |column: usize| lines.iter().map(|line| &*line[column]).collect::<Vec<_>>().join("\n");
+                table.add_row([title.to_owned(), size.to_string()].into_iter().chain((0..6).map(column)));
             }
         }
     }
@@ -108,15 +110,15 @@ fn allocator(rows: &Rows, core: &str, level: &str) -> Table {
 /// At `opt-level` s; RAM as it is, and the most that was allocated.
 fn memory(rows: &Rows, core: &str) -> Table {
     let mut table = table(["map", "flash,\n64 entries", "entries", "static\nRAM", "heap,\nfilled", "heap,\nchurned"]);
-    for (subject, _) in SUBJECTS {
+    for (subject, title) in SUBJECTS {
         let flash = rows.get(&format!("{core} 64 {subject} flash")).map_or(0, |figures| of(figures, "bytes"));
-        for size in SIZES {
-            let Some(figures) = rows.get(&format!("{core} {size} {subject} memory")) else { continue };
-            let figure = |name| of(figures, name).to_string();
-            let flash = if size == 64 { flash.to_string() } else { String::new() };
-            let ram = ["static", "heap_filled", "heap_churned"].map(figure);
-            table.add_row([subject.to_owned(), flash, size.to_string()].into_iter().chain(ram));
-        }
+        let column = |name: &str| {
+            let bytes = |size| rows.get(&format!("{core} {size} {subject} memory")).map_or(0, |row| of(row, name));
+            SIZES.map(|size| bytes(size).to_string()).join("\n")
+        };
+        let [own, filled, churned] = ["static", "heap_filled", "heap_churned"].map(column);
+        let sizes = SIZES.map(|size| size.to_string()).join("\n");
+        table.add_row([title.to_owned(), flash.to_string(), sizes, own, filled, churned]);
     }
     table
 }

@@ -350,6 +350,8 @@ mod tests {
         assert_eq!(masked(&[(16, 0), (18, 0), (17, 5), (16, 0), (18, 0), (17, 3)]).unwrap(), 5);
         // The inner end does not unmask.
         assert_eq!(masked(&[(16, 0), (18, 0), (16, 1), (18, 0), (17, 2), (17, 3)]).unwrap(), 1 + 2 + 2 + 1 + 3);
+        // Where the inner one ends nothing happens, when it is known to be the inner one.
+        assert_eq!(masked(&[(16, 0), (18, 0), (16, 1), (18, 2), (19, 3)]).unwrap(), 1 + 1 + 2 + 1 + 3);
         assert!(masked(&[(18, 0)]).is_err(), "it ends masked");
         assert!(masked(&[(18, 0), (17, 0)]).is_err(), "what is written was not read");
     }
