@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, WITHOUT_CAS, builds, joined, triples};
-use crate::{demo, examples, setup, size, target};
+use crate::{bench_mcu, demo, examples, setup, size, target};
 
 struct Step {
     name: &'static str,
@@ -61,6 +61,11 @@ const STEPS: &[Step] = &[
         name: "size",
         about: "what a FixedMap takes, within budget, without an allocator or hashbrown",
         run: size_step,
+    },
+    Step {
+        name: "bench-mcu",
+        about: "no operation takes more instructions on a microcontroller than is committed, and no map more bytes",
+        run: bench_mcu_step,
     },
     Step { name: "msrv", about: "the oldest compiler that is supported", run: msrv },
 ];
@@ -122,7 +127,7 @@ fn summary(results: &[(&str, Result<Outcome>, f64)], seconds: f64, long: bool) -
 fn fmt(_: Effort) -> Result<Outcome> {
     setup::components(&["rustfmt"])?;
     cargo("fmt --all --check").run()?;
-    for dir in ["thumbv7-demo", "consumer", "size", "on-target"].iter().chain(examples::FOLDERS) {
+    for dir in ["thumbv7-demo", "consumer", "size", "on-target", bench_mcu::FOLDER].iter().chain(examples::FOLDERS) {
         cargo("fmt --all --check").dir(dir).run()?;
     }
     Ok(Outcome::Passed)
@@ -146,9 +151,10 @@ fn clippy(_: Effort) -> Result<Outcome> {
     for board in Board::value_variants() {
         cargo("clippy --target").args([board.target()]).args(deny).dir("thumbv7-demo").run()?;
     }
-    for dir in ["consumer", "size"].iter().chain(examples::FOLDERS) {
+    for dir in ["consumer", "size", bench_mcu::FOLDER].iter().chain(examples::FOLDERS) {
         cargo("clippy --target").args([DEMO]).args(deny).dir(dir).run()?;
     }
+    cargo("clippy --features others --target").args([DEMO]).args(deny).dir("size").run()?;
     target::clippy()?;
     Ok(Outcome::Passed)
 }
@@ -255,6 +261,11 @@ fn target_step(effort: Effort) -> Result<Outcome> {
 fn size_step(_: Effort) -> Result<Outcome> {
     size::check_dependencies()?;
     size::run()?;
+    Ok(Outcome::Passed)
+}
+
+fn bench_mcu_step(_: Effort) -> Result<Outcome> {
+    bench_mcu::run(false)?;
     Ok(Outcome::Passed)
 }
 

@@ -1,5 +1,6 @@
 //! twinmap's tasks, run as `cargo xtask TASK`. Each sets up the tools that it needs and shows the commands it runs.
 
+mod bench_mcu;
 mod boards;
 mod canlog;
 mod checks;
@@ -73,6 +74,12 @@ enum Task {
     },
     /// Measure what a FixedMap takes of a firmware's RAM and flash, and compare it with the budget
     Size,
+    /// Count the instructions of operations on microcontrollers, under QEMU; print tables, and compare with benches/mcu.json
+    BenchMcu {
+        /// Write benches/mcu.json anew
+        #[arg(long)]
+        update: bool,
+    },
     /// Generate the demo's log: the same bytes each time
     GenLog {
         /// Where to write it; without it, over the one that is shipped
@@ -91,6 +98,7 @@ fn main() -> ExitCode {
         Task::TestTarget { board, suite, long, words } => target::run(&board, &suite, long, &words),
         Task::RunImage { image, arguments } => target::run_one(&image, &arguments),
         Task::Size => size::run(),
+        Task::BenchMcu { update } => bench_mcu::run(update),
         Task::GenLog { file } => genlog::write(file.as_deref()),
     };
     match result {

@@ -39,15 +39,26 @@ pub fn has_toolchain(version: &str) -> Result<bool> {
 
 /// Makes sure of QEMU's `program`, an emulator of whole systems.
 pub fn qemu(program: &str) -> Result<()> {
+    // As Debian and Ubuntu have it.
+    let package = if program == "qemu-system-arm" { program } else { "qemu-system-misc" };
+    let about = "QEMU's system emulators for Arm and RISC-V (QEMU 7 or newer)";
+    program_of(program, package, about)
+}
+
+/// Makes sure of gcc, for what QEMU loads.
+pub fn gcc() -> Result<()> {
+    program_of("gcc", "gcc libc6-dev", "a C compiler by this name")
+}
+
+/// Makes sure of `program`, which is in these packages.
+fn program_of(program: &str, packages: &str, about: &str) -> Result<()> {
     let is_there = || Cmd::new(&format!("{program} --version")).succeeds();
     if is_there() {
         return Ok(());
     }
-    // As Debian and Ubuntu have it.
-    let package = if program == "qemu-system-arm" { program } else { "qemu-system-misc" };
-    let install = format!("apt-get install -y --no-install-recommends {package}");
+    let install = format!("apt-get install -y --no-install-recommends {packages}");
     if !Cmd::new("apt-get --version").succeeds() {
-        bail!("{program} is missing; install QEMU's system emulators for Arm and RISC-V (QEMU 7 or newer)");
+        bail!("{program} is missing; install {about}");
     }
     let sudo = if Cmd::new("id -u").read()?.trim() == "0" {
         ""
@@ -57,7 +68,7 @@ pub fn qemu(program: &str) -> Result<()> {
         bail!("{program} is missing; type: sudo {install}");
     };
     let apt = |line: &str| Cmd::new(&format!("{sudo}{line}")).env("DEBIAN_FRONTEND", "noninteractive");
-    if !Cmd::new(&format!("apt-cache show {package}")).succeeds() {
+    if !Cmd::new(&format!("apt-cache show {packages}")).succeeds() {
         apt("apt-get update").run()?;
     }
     if apt(&install).run().is_err() {

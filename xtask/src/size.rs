@@ -1,6 +1,7 @@
 //! `cargo xtask size`: what a `FixedMap` takes of a microcontroller's RAM and flash, and whether that is within budget.
 //!
-//! Two firmwares are compared that differ in the map and its calls only; size/ has them.
+//! Two firmwares are compared that differ in the map and its calls only; size/ has them, and the same with other maps, for
+//! `cargo xtask bench-mcu`.
 
 use std::path::Path;
 
@@ -20,6 +21,18 @@ const BUDGET: Footprint = Footprint { ram: 2_500, flash: 6_144 };
 
 /// Part of the map's symbol: `fixed::MAP`, as each of rustc's ways of mangling spells it.
 const MAP: &str = "5fixed3MAP";
+
+/// Firmwares with a map of 64 words by words, and those without that they are compared with.
+const OTHERS: [(&str, &str, &str); 8] = [
+    ("SyncMap/SpinLock", "sync", "empty_heap"),
+    ("SyncMap/CriticalSectionLock", "sync_critical", "empty_heap"),
+    ("FixedMap/SpinLock", "fixed", "empty"),
+    ("FixedMap/CriticalSectionLock", "fixed_critical", "empty"),
+    ("critical_section/FnvIndexMap", "fnv_critical", "empty"),
+    ("spin/HashMap", "hashbrown_spin", "empty_heap"),
+    ("bare/FnvIndexMap", "fnv", "empty"),
+    ("bare/HashMap", "hashbrown", "empty_heap"),
+];
 
 /// Bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -70,6 +83,15 @@ fn measure(target: &'static str) -> Result<Row> {
     let (fixed, map) = read(&folder.join("fixed"))?;
     let map = map.with_context(|| format!("no symbol of the firmware for {target} is the map's"))?;
     Ok(Row { target, empty, fixed, map })
+}
+
+/// The flash that each map adds, ours and others, in bytes. `target_dir` is below the repository's root.
+pub fn flash(target: &str, target_dir: &str) -> Result<Vec<(&'static str, u64)>> {
+    let folder = root().join(target_dir);
+    let build = Cmd::new("cargo build --release --features others --target-dir").args([&*folder.to_string_lossy()]);
+    print!("{}", build.args(["--target", target]).dir("size").read_all()?);
+    let flash = |name: &str| Ok::<_, anyhow::Error>(read(&folder.join(target).join("release").join(name))?.0.flash);
+    OTHERS.iter().map(|&(map, with, without)| Ok((map, flash(with)?.saturating_sub(flash(without)?)))).collect()
 }
 
 /// What the firmware takes, and the map of it if it has one.

@@ -7,10 +7,9 @@
 #![no_std]
 #![no_main]
 
-use core::ptr;
-
 use cortex_m_rt::entry;
 use panic_halt as _;
+use size::{read, write};
 use twinmap::FixedMap;
 
 /// `cargo xtask size` finds it by its name.
@@ -30,19 +29,4 @@ fn main() -> ! {
             write(*value);
         }
     }
-}
-
-/// The data register of some peripheral: the optimiser can't know what it reads as, nor leave a write to it out.
-const REGISTER: usize = 0x4000_C000;
-
-#[inline(always)]
-fn read() -> u32 {
-    // SAFETY: an aligned word in the address range of the peripherals, where no object of Rust's is.
-    unsafe { ptr::with_exposed_provenance::<u32>(REGISTER).read_volatile() }
-}
-
-#[inline(always)]
-fn write(word: u32) {
-    // SAFETY: as in `read`.
-    unsafe { ptr::with_exposed_provenance_mut::<u32>(REGISTER).write_volatile(word) };
 }

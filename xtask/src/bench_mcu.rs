@@ -1,0 +1,173 @@
+//! `cargo xtask bench-mcu`: how many instructions the maps' operations take on microcontrollers, counted exactly, and how
+//! many bytes; and whether any of that became more.
+//!
+//! benches/mcu has the firmware, and a plugin for QEMU that counts. Its figures are the same each time, for the same compiler.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use crate::boards::{BOARDS, Board, Clock};
+use crate::cmd::{Cmd, root};
+use crate::{image, matrix, setup, size};
+
+mod figures;
+mod report;
+mod trace;
+
+use figures::{Record, Rows, compare};
+
+/// The firmware's.
+pub const FOLDER: &str = "benches/mcu";
+
+/// Where the figures are committed.
+const FILE: &str = "benches/mcu.json";
+
+/// Without compare-and-swap, and with it: as the tables call them, the target, and a board that has the memory.
+const CORES: [(&str, &str, &str); 2] =
+    [("thumbv6m", matrix::WITHOUT_CAS, "microbit"), ("thumbv7m", matrix::DEMO, "mps2-an385")];
+
+/// `opt-level`.
+const LEVELS: [&str; 2] = ["3", "s"];
+
+/// Measures, prints tables, and compares with the file; or writes it.
+pub fn run(update: bool) -> Result<()> {
+    setup::gcc()?;
+    for (_, triple, board) in CORES {
+        setup::targets(&[triple])?;
+        setup::qemu(self::board(board, triple)?.program())?;
+    }
+    let record = Record { rustc: rustc()?, rows: measure()? };
+    print!("{}", report::tables(&record.rows));
+    let path = root().join(FILE);
+    if update {
+        fs::write(&path, record.text()).with_context(|| format!("cannot write {FILE}"))?;
+        println!("bench-mcu: {FILE} is written");
+        return Ok(());
+    }
+    let file = fs::read_to_string(&path).map_err(anyhow::Error::from).and_then(|text| Record::parse(&text));
+    let file = file.with_context(|| format!("cannot read {FILE}; `cargo xtask bench-mcu --update` writes it"))?;
+    judge(&file, &record)
+}
+
+fn judge(file: &Record, measured: &Record) -> Result<()> {
+    let differences = compare(&file.rows, &measured.rows);
+    if !differences.better.is_empty() {
+        println!("better than in {FILE}:\n  {}", differences.better.join("\n  "));
+        println!("note: run `cargo xtask bench-mcu --update` and commit {FILE}, so that it stays so\n");
+    }
+    if !differences.worse.is_empty() {
+        let compiler = if file.rustc == measured.rustc {
+            String::new()
+        } else {
+            format!("\nThe file is of rustc {}, and this is {}: that may be the reason.", file.rustc, measured.rustc)
+        };
+        bail!(
+            "not as in {FILE}:\n  {}{compiler}\nIf it must be so: run `cargo xtask bench-mcu --update` and commit the file",
+            differences.worse.join("\n  ")
+        );
+    }
+    println!("bench-mcu: ok: nothing is worse than in {FILE}");
+    Ok(())
+}
+
+/// The rows of both cores, at the same time.
+fn measure() -> Result<Rows> {
+    let target = root().join(FOLDER).join("target");
+    fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
+    let plugin = path(&target.join("count.so"))?;
+    Cmd::new("gcc -O2 -Wall -Wextra -Werror -fPIC -shared -o").args([&*plugin, "benches/mcu/plugin/count.c"]).run()?;
+    thread::scope(|scope| {
+        let core = |(core, triple, name)| {
+            let plugin = &plugin;
+            scope.spawn(move || of_core(core, triple, board(name, triple)?, plugin).context(core))
+        };
+        let cores = CORES.map(core);
+        let rows = cores.into_iter().map(|core| core.join().expect("a thread panicked")).collect::<Result<Vec<_>>>()?;
+        Ok(rows.into_iter().flatten().collect())
+    })
+}
+
+fn of_core(core: &str, triple: &str, board: Board, plugin: &str) -> Result<Rows> {
+    // One for each: cargo builds one thing at a time in a folder.
+    let target_dir = format!("{FOLDER}/target/{core}");
+    let folder = root().join(&target_dir);
+    let mut rows = Rows::new();
+    for level in LEVELS {
+        let build = Cmd::new("cargo build --release --target").args([triple, "--target-dir", &path(&folder)?]);
+        print!("{}", build.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level).dir(FOLDER).read_all()?);
+        let image = folder.join(triple).join("release/bench-mcu");
+        let (trace, printed) = trace(&board, plugin, &image, &folder.join("trace"))?;
+        let counted = trace::rows(&trace, &printed).with_context(|| format!("opt-level {level}"))?;
+        rows.extend(counted.into_iter().map(|(row, figures)| (format!("{core} {level} {row}"), figures)));
+        // The same at both levels.
+        rows.extend(trace::memory(&printed)?.into_iter().map(|(row, figures)| (format!("{core} {row}"), figures)));
+    }
+    for (map, bytes) in size::flash(triple, &target_dir)? {
+        rows.insert(format!("{core} 64 {map} flash"), [("bytes".to_owned(), bytes)].into());
+    }
+    Ok(rows)
+}
+
+/// Runs an image: what the plugin wrote, and what the image printed.
+fn trace(board: &Board, plugin: &str, image: &Path, file: &Path) -> Result<(Vec<u8>, String)> {
+    let plugin = format!("{plugin},out={}", path(file)?);
+    let qemu = board.run(Clock::Real, false, &path(image)?, "").args(["-plugin", &plugin]);
+    let mut printed = String::new();
+    if let Some(end) = image::to_the_end(qemu, &mut printed)? {
+        bail!("{end}; it printed:\n{printed}");
+    }
+    let trace = fs::read(file).with_context(|| format!("no trace in {}", file.display()))?;
+    fs::remove_file(file).with_context(|| format!("cannot remove {}", file.display()))?;
+    Ok((trace, printed))
+}
+
+fn board(name: &str, triple: &str) -> Result<Board> {
+    let board = BOARDS.iter().find(|board| board.name == name && board.triple == triple);
+    board.copied().with_context(|| format!("no board {name} for {triple}"))
+}
+
+/// For a command; for a list of QEMU's too, which is split at commas.
+fn path(path: &Path) -> Result<String> {
+    let path = path.to_str().context("the repository's path is not UTF-8")?;
+    if path.contains(',') {
+        bail!("the repository's path has a comma in it");
+    }
+    Ok(path.to_owned())
+}
+
+/// The compiler's version: `1.95.0`.
+fn rustc() -> Result<String> {
+    let version = Cmd::new("rustc --version").dir(FOLDER).read()?;
+    Ok(version.split(' ').nth(1).context("rustc has no version")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(rustc: &str, sum: u64) -> Record {
+        let figures = [("sum".to_owned(), sum)].into();
+        Record { rustc: rustc.to_owned(), rows: [("thumbv7m 3 64 A hit".to_owned(), figures)].into() }
+    }
+
+    #[test]
+    fn what_is_worse_is_named_and_how_to_accept_it() {
+        let file = record("1.95.0", 100);
+        judge(&file, &record("1.95.0", 100)).unwrap();
+        judge(&file, &record("1.95.0", 99)).unwrap();
+        let error = judge(&file, &record("1.95.0", 110)).unwrap_err().to_string();
+        assert!(error.contains("thumbv7m 3 64 A hit: sum: 100, now 110 (+10.0 %)"), "{error}");
+        assert!(error.contains("cargo xtask bench-mcu --update"), "{error}");
+        assert!(!error.contains("rustc"), "{error}");
+        let error = judge(&file, &record("1.96.0", 110)).unwrap_err().to_string();
+        assert!(error.contains("rustc 1.95.0, and this is 1.96.0"), "{error}");
+    }
+
+    #[test]
+    fn the_boards_are_there() {
+        CORES.iter().for_each(|(_, triple, name)| assert!(board(name, triple).is_ok(), "{name}"));
+    }
+}
