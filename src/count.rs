@@ -41,6 +41,7 @@ impl<B: Limit> Count<B> {
     }
 
     /// Counts a key that is about to be live; `false` when there is no room for one. With a limit: under the lock.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn claim(&self) -> bool {
         let room = self.has_room();
         if room {
@@ -55,6 +56,7 @@ impl<B: Limit> Count<B> {
     }
 
     /// Takes [`claim`](Self::claim) back.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn unclaim(&self) {
         self.word.fetch_sub(1, SeqCst);
     }

@@ -28,16 +28,17 @@
 //! complete before they have used it up. The size follows what is live: the next table is larger when
 //! the map grew, of the same size under churn, and smaller when much was removed.
 
+use core::marker::PhantomData;
 use core::ptr;
 
 use mutex_traits::ScopedRawMutex;
 
 use crate::entry::{Entry, Node, State};
 use crate::error::ErrorKind;
-use crate::garbage::Chain;
-use crate::map::{Acquire, Core, Found, Snapshot};
+use crate::garbage::{Effort, entry_link};
+use crate::map::{Acquire, Core, Snapshot};
 use crate::readers::Pin;
-use crate::storage::{Index, Owned, Pool, Reserved, Storage, Table, Vacant};
+use crate::storage::{Chain, Index, Owned, Pool, Reserved, Storage, Table, Vacant};
 use crate::sync::{Ordering, fence};
 
 /// How far a step of the copy goes: until it was so much work, which is three live entries, or sixteen buckets that are
@@ -71,30 +72,34 @@ pub(crate) struct Dirty<K, V, I> {
     /// Promote as soon as the copy is complete.
     asked: bool,
     /// The entries of `read` that were expunged since the seal.
-    expunged: Chain<Entry<K, V>>,
+    expunged: Chain,
+    _entries: PhantomData<*mut Entry<K, V>>,
 }
 
 /// What an insertion did under the lock.
 pub(crate) enum InsertOutcome<'p, K, V> {
-    /// The key was absent, and is there now.
-    New,
+    /// The key was absent, and is there now, with this node.
+    New(*mut Node<V>),
     /// The entry is there and live: the rest goes without the lock.
     Found(&'p Entry<K, V>),
     /// There is no room; nothing has changed.
     Rejected(ErrorKind),
     /// First a table is needed.
     NeedsTable(NeedsTable),
-    /// First the copy has to be completed.
-    NeedsCopy,
+    /// Things have changed, or another step of the copy has to be done: from the beginning.
+    Raced,
 }
 
 /// A `dirty` needs a table of this capacity.
+#[derive(Clone, Copy)]
 pub(crate) struct NeedsTable(usize);
 
-/// What a removal did under the lock, for a key that has an entry.
-pub(crate) enum Taken<'p, K, V> {
-    /// The entry is in `read`: the rest goes without the lock.
-    Shared(&'p Entry<K, V>),
+/// What a removal did under the lock.
+pub(crate) enum Taken<K, V> {
+    /// The key has no entry.
+    Nothing,
+    /// The entry is in `read`, or may be, for that has changed: it goes without the lock.
+    Shared,
     /// The entry was in `dirty` only, and is taken out of it; the removal has begun.
     Own(*mut Entry<K, V>),
 }
@@ -118,6 +123,7 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
             misses: 0,
             asked: false,
             expunged: Chain::new(),
+            _entries: PhantomData,
         }
     }
 
@@ -144,7 +150,7 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
     }
 
     /// Whether there is something to do for a step.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn is_due(&self, storage: &impl Pool<Table<I>>) -> bool {
         self.cursor < self.end || self.asked || self.is_missed(storage)
     }
@@ -162,6 +168,7 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
 
 /// Whether the table leads to this very entry. By its handle and the hash that it keeps: what `Eq` and `Hash` say must
 /// not decide about memory.
+#[inline(never)]
 pub(crate) fn leads_to<K, V, I>(table: Option<&Table<I>>, entry: &Entry<K, V>, handle: *mut Entry<K, V>) -> bool
 where
     I: Index<Entry<K, V>>,
@@ -173,13 +180,13 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     /// The part of an insertion that needs the lock: `node`, if there is memory for one, becomes the value of the key, if
     /// the key is absent. In the table of `seen` it has the entry `in_seen`.
     ///
-    /// Takes `key` and `memory` exactly when it returns [`InsertOutcome::New`] for a key without an entry.
+    /// Takes `key` and `memory` only when it returns [`InsertOutcome::New`], for a key without an entry.
     #[allow(clippy::too_many_arguments)] // Each is a thing of its own; the one caller is the other half of this.
     pub(crate) fn insert_locked<'p>(
         &'p self,
         dirty: &mut Dirty<K, V, St::Index>,
         pin: &'p Pin<'_>,
-        (seen, in_seen): (Snapshot<'p, St::Index>, Option<*mut Entry<K, V>>),
+        (seen, in_seen): (Snapshot<'_, St::Index>, Option<*mut Entry<K, V>>),
         hash: usize,
         key: &mut Option<K>,
         memory: &mut Option<Reserved<'_, Entry<K, V>, St>>,
@@ -189,46 +196,37 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         K: Eq,
     {
         let read = self.snapshot(pin);
-        let same = |key: &Option<K>, other: &K| key.as_ref() == Some(other);
-        // A table that was `read` is not changed: it need not be probed again.
-        let in_read = match read.is_table_of(seen) {
-            true => in_seen,
-            false => read.table.and_then(|table| self.probe(table, hash, |other| same(key, other))),
-        };
-        if let Some(handle) = in_read {
+        if !read.is_table_of(seen) {
+            return InsertOutcome::Raced;
+        }
+        if let Some(handle) = in_seen {
             // SAFETY: from `read`, under the pin.
             let entry = unsafe { self.entry(handle) };
-            let in_dirty = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, |other| same(key, other)));
-            // No user code from here on.
-            if let Some(handle) = in_dirty {
-                // SAFETY: from `dirty`, under the lock and the pin.
-                return self.revive_locked(unsafe { self.entry(handle) }, node);
-            }
-            // In `dirty` as well: that it was not found there is `Eq`'s or `Hash`'s fault.
-            if !read.amended() || leads_to(dirty.table(&self.storage), entry, handle) {
-                return self.revive_locked(entry, node);
-            }
-            // If the entry is DELETED, the key gets a new one in `dirty`.
-            if let State::Live(_) = self.expunge(dirty, handle, entry) {
-                return InsertOutcome::Found(entry);
+            // While it is not EXPUNGED, the key has no other one.
+            if !matches!(entry.state(), State::Expunged) {
+                if !read.amended() || leads_to(dirty.table(&self.storage), entry, handle) {
+                    return self.revive_locked(entry, node);
+                }
+                // Not copied yet. If it is DELETED, the key gets a new one in `dirty`.
+                if let State::Live(_) = self.expunge(dirty, handle, entry) {
+                    return InsertOutcome::Found(entry);
+                }
             }
         }
+        let mut eq = |other: &K| key.as_ref() == Some(other);
         let room = dirty.table(&self.storage).map_or(0, |table| table.index().room());
         if room <= dirty.reserved {
-            let in_dirty = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, |other| same(key, other)));
+            let in_dirty = self.probe_outlined(dirty.table(&self.storage), hash, &mut eq);
             if let Some(handle) = in_dirty {
                 dirty.miss();
                 // SAFETY: from `dirty`, under the lock and the pin.
                 return self.revive_locked(unsafe { self.entry(handle) }, node);
             }
             if dirty.cursor < dirty.end {
-                return InsertOutcome::NeedsCopy;
+                return InsertOutcome::Raced;
             }
             if !self.count.has_room() {
                 return InsertOutcome::Rejected(self.full_or_busy());
-            }
-            if memory.is_none() || node.is_none() {
-                return InsertOutcome::Rejected(Self::NO_MEMORY);
             }
             if !dirty.table.is_null() {
                 self.promote_locked(dirty);
@@ -237,10 +235,9 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 return InsertOutcome::NeedsTable(table);
             }
         }
-        let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::NeedsCopy };
+        let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::Raced };
         // SAFETY: the entry is in the table.
-        let eq = |handle: *mut Entry<K, V>| unsafe { same(key, &(*self.storage.locate(handle)).key) };
-        let vacant = match table.index_mut().find_or_vacant(hash, eq) {
+        let vacant = match table.index_mut().find_or_vacant(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key })) {
             Ok(handle) => {
                 dirty.miss();
                 // SAFETY: from `dirty`, under the lock and the pin.
@@ -254,7 +251,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         if let (Some(_), Some(node)) = (&memory, node) {
             if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
                 vacant.fill(memory.fill(Entry::new(hash, key, node)).publish());
-                return InsertOutcome::New;
+                return InsertOutcome::New(node);
             }
         }
         self.count.unclaim();
@@ -262,6 +259,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     }
 
     /// DELETED → live, for an entry that stays in the tables it is in.
+    #[inline(never)]
     fn revive_locked<'p>(&'p self, entry: &'p Entry<K, V>, node: Option<*mut Node<V>>) -> InsertOutcome<'p, K, V> {
         if let State::Live(_) = entry.state() {
             return InsertOutcome::Found(entry);
@@ -269,12 +267,15 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         if !self.count.claim() {
             return InsertOutcome::Rejected(self.full_or_busy());
         }
-        let revived = node.map(|node| entry.revive(node));
-        if let Some(Ok(())) = revived {
-            return InsertOutcome::New;
+        let rejected = InsertOutcome::Rejected(Self::NO_MEMORY);
+        let outcome = node.map_or(rejected, |node| match entry.revive(node) {
+            Ok(()) => InsertOutcome::New(node),
+            Err(_) => InsertOutcome::Found(entry),
+        });
+        if !matches!(outcome, InsertOutcome::New(_)) {
+            self.count.unclaim();
         }
-        self.count.unclaim();
-        if revived.is_some() { InsertOutcome::Found(entry) } else { InsertOutcome::Rejected(Self::NO_MEMORY) }
+        outcome
     }
 
     /// Why there is no room for a key that has just been found to be absent, under the lock.
@@ -287,7 +288,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         match entry.expunge() {
             Ok(()) => {
                 // SAFETY: each entry is expunged once, so it is in no list yet.
-                unsafe { dirty.expunged.push(&self.storage, handle) };
+                unsafe { dirty.expunged.push(&self.storage, handle, entry_link(handle)) };
                 State::Deleted
             }
             Err(state) => state,
@@ -335,7 +336,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     {
         let table = self.storage.table(capacity).or_else(|| {
             if St::LIMIT.is_none() {
-                self.collect();
+                self.collect(Effort::All);
             }
             self.storage.table(capacity)
         });
@@ -392,7 +393,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         dirty.reserved = 0;
         // The tables are few where memory is limited. If one still waits for whoever is pinned on it, another one that does
         // would leave none for new keys: better slow than refused.
-        let due = || dirty.is_missed(&self.storage) && (St::LIMIT.is_none() || self.garbage.garbage().tables == 0);
+        let due = || dirty.is_missed(&self.storage) && (St::LIMIT.is_none() || self.garbage.tables() == 0);
         if dirty.asked || due() {
             self.promote_locked(dirty);
         }
@@ -433,14 +434,16 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         self.buckets.store(buckets, Ordering::Relaxed);
         let old = self.read.swap(next, Ordering::SeqCst).map_addr(|addr| addr & !1);
         self.promotions.fetch_add(1, Ordering::Relaxed);
-        for table in [old, unused] {
-            if !table.is_null() {
-                // SAFETY: `old` is not `read` any more; `unused` never was, and is nobody's now.
-                unsafe { self.garbage.retire_table(&self.storage, table) };
+        // SAFETY: `old` is not `read` any more, and alone led to the expunged entries (without it there are none); `unused` never
+        // was `read`, and is nobody's now.
+        unsafe {
+            if !old.is_null() {
+                self.garbage.retire_table(&self.storage, old, expunged);
+            }
+            if !unused.is_null() {
+                self.garbage.retire_table(&self.storage, unused, Chain::new());
             }
         }
-        // SAFETY: the old table alone led to them, and they are EXPUNGED.
-        unsafe { self.garbage.retire_entries(&self.storage, expunged) };
     }
 
     /// Completes and promotes `dirty`, without the lock, for whoever has exclusive access.
@@ -456,33 +459,33 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         self.free_garbage();
     }
 
-    /// The part of a removal that needs the lock; `None` when the key has no entry.
-    pub(crate) fn take_locked<'p>(
-        &'p self,
+    /// The part of a removal that needs the lock, for a key that is not in the table of `seen`.
+    pub(crate) fn take_locked(
+        &self,
         dirty: &mut Dirty<K, V, St::Index>,
-        pin: &'p Pin<'_>,
+        pin: &Pin<'_>,
+        seen: Snapshot<'_, St::Index>,
         hash: usize,
-        mut eq: impl FnMut(&K) -> bool,
-    ) -> Option<Taken<'p, K, V>> {
+        eq: &mut dyn FnMut(&K) -> bool,
+    ) -> Taken<K, V> {
         let read = self.snapshot(pin);
-        if let Some(Found { entry, .. }) = self.find_in(pin, read.table, hash, &mut eq) {
-            return Some(Taken::Shared(entry));
+        if !read.is_table_of(seen) {
+            return Taken::Shared;
         }
-        let found = dirty.table(&self.storage).and_then(|table| self.probe(table, hash, eq));
-        let Some(handle) = found else {
+        let Some(handle) = self.probe_outlined(dirty.table(&self.storage), hash, eq) else {
             dirty.miss();
-            return None;
+            return Taken::Nothing;
         };
         // SAFETY: from `dirty`, under the lock and the pin.
         let entry = unsafe { self.entry(handle) };
-        // In `read` as well: that it was not found there is `Eq`'s or `Hash`'s fault.
+        // In `read` as well: that it was not found there is `Eq`'s or `Hash`'s fault, who may have their way.
         if leads_to(read.table, entry, handle) {
-            return Some(Taken::Shared(entry));
+            return Taken::Nothing;
         }
-        let table = dirty.table_mut(&self.storage)?;
+        let Some(table) = dirty.table_mut(&self.storage) else { return Taken::Nothing };
         self.count.begin_removal();
         table.index_mut().remove(entry.hash, handle, |entry| self.hash_of(entry));
-        Some(Taken::Own(handle))
+        Taken::Own(handle)
     }
 
     /// Takes both tables away: the map is empty at once, and the removal has begun.

@@ -124,7 +124,8 @@ impl<K, V> Entry<K, V> {
 
 }
 
-#[inline(always)]
+#[cfg_attr(small, inline(never))]
+#[cfg_attr(not(small), inline)]
 fn exchange<V>(slot: &AtomicPtr<Node<V>>, from: *mut Node<V>, to: *mut Node<V>) -> Result<(), State<V>> {
     match slot.compare_exchange(from, to, SeqCst, SeqCst) {
         Ok(_) => Ok(()),

@@ -1,57 +1,61 @@
 //! What was unlinked and is not freed yet.
 //!
-//! A write that unlinks a node, an entry or a table *retires* it here: onto an intrusive stack, by the word that its memory
+//! A write that unlinks a node, an entry or a table *retires* it here: onto one intrusive stack, by the word that its memory
 //! has for this, without an allocation.
 //! [`Collector::collect`] takes all that has been retired as one *batch*, waits (by being called again, never by blocking)
 //! until the batch's grace period is over, and frees it. With nobody pinned, all of this happens in the one call.
 //!
+//! A write of which nobody can have seen anything does not come here: [`Collector::free_or_retire`].
+//!
+//! A promotion retires one object, the old table, and with it the list of the entries that the copy has expunged: they can be as
+//! many as the map has keys. When its grace period is over, the list is put to those that are *dead*, by two words, and each write
+//! frees a few of them: it must not be for one write to free what many have removed.
+//!
 //! # Invariants
 //!
-//! 1. What is on a stack or in the batch was unlinked before it was retired, is in one list only, and its link is used
+//! 1. What is on the stack or in the batch was unlinked before it was retired, is in one list only, and its link is used
 //!    by nothing else.
-//! 2. The batch belongs to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt that preempted
+//! 2. The batch and the dead belong to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt that preempted
 //!    the first, a destructor, another core) only says AGAIN and leaves: nobody waits, and nothing is missed,
 //!    since a collector that finds AGAIN goes round once more.
 //! 3. A batch's grace period starts, or is extended, after what is in the batch was taken, hence after it was unlinked.
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
 //!    lists whole.
 
+use core::marker::PhantomData;
 use core::ptr;
 
 use crate::entry::{Entry, Node};
 use crate::readers::{Grace, Progress, Readers};
-use crate::storage::{Object, Owned, Pool, Storage, Table};
+use crate::storage::{Chain, Link, Object, Owned, Pool, Storage, Table};
 use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn, fence};
-
-/// A list that belongs to one owner.
-pub(crate) struct Chain<T> {
-    head: *mut T,
-    tail: *mut T,
-    len: usize,
-}
-
-/// All retired objects of one kind: those that came since the batch was taken, and those in the batch.
-struct Retired<T> {
-    incoming: AtomicPtr<T>,
-    batch: ExclusiveCell<*mut T>,
-    count: AtomicUsize,
-}
 
 /// All that a map has retired, and the freeing of it. `I` is the index of its tables.
 pub(crate) struct Collector<K, V, I> {
-    nodes: Retired<Node<V>>,
-    entries: Retired<Entry<K, V>>,
-    tables: Retired<Table<I>>,
-    /// How many objects wait, of any kind: one word for the question of every write, whether there are any.
+    /// What came since the batch was taken.
+    incoming: AtomicPtr<()>,
+    /// How many objects wait, of any kind; and of these, entries and tables.
     waiting: AtomicUsize,
+    entries: AtomicUsize,
+    tables: AtomicUsize,
     collector: AtomicUsize,
+    held: ExclusiveCell<Held>,
+    _objects: PhantomData<(*mut Entry<K, V>, *mut Table<I>)>,
+}
+
+/// What belongs to the collector.
+struct Held {
+    batch: Link,
     /// What the batch waits for; `None` when there is no batch.
-    grace: ExclusiveCell<Option<Grace>>,
+    grace: Option<Grace>,
+    /// Entries whose grace period is over.
+    dead: Link,
 }
 
 /// What a map has unlinked and not freed yet, since a reader that is or was pinned may still see it.
 ///
-/// Without a reader this is nothing after each write. A pin delays freeing and nothing else; when it is
+/// Without a reader this is nothing after each write, but for keys that were removed: of those a write frees a few, so that none
+/// takes long, and [`reclaim`](crate::TwinMap::reclaim) all. A pin delays freeing and nothing else; when it is
 /// gone, the next write or `reclaim` frees what had to wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Garbage {
@@ -70,148 +74,51 @@ impl Garbage {
     }
 }
 
+/// How many dead entries are freed by a call.
+#[derive(Clone, Copy)]
+pub(crate) enum Effort {
+    /// A few: more than a write can add, and so few that it does not take longer for it.
+    Some,
+    All,
+}
+
+/// A write leaves at most one entry to be freed, and a promotion is paid for by as many writes as it frees entries.
+const SOME: usize = 2;
+
 const IDLE: usize = 0;
 const BUSY: usize = 1;
 const AGAIN: usize = 2;
 
-impl<T> Chain<T> {
-    pub(crate) const fn new() -> Self {
-        Self { head: ptr::null_mut(), tail: ptr::null_mut(), len: 0 }
-    }
+/// The kind of an object, in the lowest bits of its link, which handles have free.
+const NODE: usize = 0;
+const ENTRY: usize = 1;
+const TABLE: usize = 2;
+const KIND: usize = 3;
 
-    /// # Safety
-    ///
-    /// `item` is an object of `pool`, and is in no list.
-    pub(crate) unsafe fn push(&mut self, pool: &impl Pool<T>, item: *mut T) {
-        // SAFETY: the object is there (the caller's promise). `Retired::retire` publishes the whole chain.
-        unsafe { pool.set_next(item, self.head) };
-        if self.head.is_null() {
-            self.tail = item;
-        }
-        self.head = item;
-        self.len += 1;
-    }
+fn tagged<T>(handle: *mut T, kind: usize) -> Link {
+    handle.map_addr(|addr| addr | kind).cast()
 }
 
-impl<T: Object> Retired<T> {
-    const_fn! {
-        fn new() -> Self {
-            Self {
-                incoming: AtomicPtr::new(ptr::null_mut()),
-                batch: ExclusiveCell::new(ptr::null_mut()),
-                count: AtomicUsize::new(0),
-            }
-        }
-    }
-
-    /// # Safety
-    ///
-    /// The chain's objects are of `pool` and were unlinked (invariant 1).
-    unsafe fn retire(&self, pool: &impl Pool<T>, chain: Chain<T>, waiting: &AtomicUsize) {
-        if chain.head.is_null() {
-            return;
-        }
-        // Relaxed: counts are for information, and for the caller's own `collect`.
-        self.count.fetch_add(chain.len, Ordering::Relaxed);
-        waiting.fetch_add(chain.len, Ordering::Relaxed);
-        let mut head = self.incoming.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: the tail is an object of the chain.
-            unsafe { pool.set_next(chain.tail, head) };
-            // Release: pairs with the Acquire of the one who takes the stack; carries the links and the unlinking.
-            // A stack that is only ever taken whole has no ABA.
-            match self.incoming.compare_exchange_weak(head, chain.head, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
-        }
-    }
-
-    /// Makes what came in the batch, which is empty. Whether there was something.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the collector (invariant 2).
-    unsafe fn take(&self) -> bool {
-        // Relaxed: if an object is missed here, its retirer's own `collect` comes after.
-        if self.incoming.load(Ordering::Relaxed).is_null() {
-            return false;
-        }
-        // Acquire: pairs with the Release in `retire`.
-        let head = self.incoming.swap(ptr::null_mut(), Ordering::Acquire);
-        // SAFETY: the batch is the collector's.
-        self.batch.with_mut(|batch| unsafe { *batch = head });
-        !head.is_null()
-    }
-
-    /// Adds what came in to the batch. Whether there was something.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the collector, and the objects are of `pool`.
-    unsafe fn add(&self, pool: &impl Pool<T>) -> bool {
-        // Acquire: as in `take`.
-        let head = self.incoming.swap(ptr::null_mut(), Ordering::Acquire);
-        let mut item = head;
-        // SAFETY: the batch and what was taken are the collector's.
-        self.batch.with_mut(|batch| unsafe {
-            while !item.is_null() {
-                let next = pool.next(item);
-                pool.set_next(item, *batch);
-                *batch = item;
-                item = next;
-            }
-        });
-        !head.is_null()
-    }
-
-    /// Frees the batch, one object after the other.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the collector, and the batch's grace period is over.
-    unsafe fn free(&self, pool: &impl Pool<T>, waiting: &AtomicUsize) {
-        while let Some(item) = self.batch.with_mut(|batch| {
-            // SAFETY: the batch is the collector's, and what is in it is an object of `pool`.
-            unsafe {
-                let item = *batch;
-                if item.is_null() {
-                    return None;
-                }
-                // The links came with the Acquire in `take`.
-                *batch = pool.next(item);
-                Some(item)
-            }
-        }) {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            // SAFETY: unlinked, its grace period is over, and it is in no list any more: nothing can reach it.
-            unsafe { free(pool, item) };
-        }
-    }
+fn untagged<T>(link: Link) -> *mut T {
+    link.map_addr(|addr| addr & !KIND).cast()
 }
 
-/// # Safety
-///
-/// The object is of `pool`, and nothing can reach it any more but the caller.
-unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        (*pool.locate(item)).lifetime().end();
-        drop(Owned::new(pool, item));
-    }
+/// The link of an entry, for a [`Chain`].
+pub(crate) fn entry_link<K, V>(entry: *mut Entry<K, V>) -> Link {
+    tagged(entry, ENTRY)
 }
 
 impl<K, V, I> Collector<K, V, I> {
     const_fn! {
         pub(crate) fn new() -> Self {
             Self {
-                nodes: Retired::new(),
-                entries: Retired::new(),
-                tables: Retired::new(),
+                incoming: AtomicPtr::new(ptr::null_mut()),
                 waiting: AtomicUsize::new(0),
+                entries: AtomicUsize::new(0),
+                tables: AtomicUsize::new(0),
                 collector: AtomicUsize::new(IDLE),
-                grace: ExclusiveCell::new(None),
+                held: ExclusiveCell::new(Held { batch: ptr::null_mut(), grace: None, dead: ptr::null_mut() }),
+                _objects: PhantomData,
             }
         }
     }
@@ -222,55 +129,84 @@ impl<K, V, I> Collector<K, V, I> {
         self.waiting.load(Ordering::Relaxed) == 0
     }
 
+    pub(crate) fn tables(&self) -> usize {
+        self.tables.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn garbage(&self) -> Garbage {
-        Garbage {
-            values: self.nodes.count.load(Ordering::Relaxed),
-            entries: self.entries.count.load(Ordering::Relaxed),
-            tables: self.tables.count.load(Ordering::Relaxed),
-        }
+        let (entries, tables) = (self.entries.load(Ordering::Relaxed), self.tables());
+        // Three words are not of one moment.
+        let values = self.waiting.load(Ordering::Relaxed).saturating_sub(entries + tables);
+        Garbage { values, entries, tables }
     }
 
     /// # Safety
     ///
     /// The caller took `node` out of its slot (invariant 2 of the module `entry`).
     #[inline(never)]
-    pub(crate) unsafe fn retire_node(&self, pool: &impl Pool<Node<V>>, node: *mut Node<V>) {
-        let mut chain = Chain::new();
+    pub(crate) unsafe fn retire_node<St: Storage<K, V, Index = I>>(&self, storage: &St, node: *mut Node<V>) {
         // SAFETY: unlinked by the caller, who alone may retire it.
+        unsafe { self.retire(storage, tagged(node, NODE), 1) };
+    }
+
+    /// # Safety
+    ///
+    /// No table that a pin made from now on can reach leads to this entry; it is EXPUNGED.
+    pub(crate) unsafe fn retire_entry<St: Storage<K, V, Index = I>>(&self, storage: &St, entry: *mut Entry<K, V>) {
+        self.entries.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { self.retire(storage, entry_link(entry), 1) };
+    }
+
+    /// Retires a table, and entries with it.
+    ///
+    /// # Safety
+    ///
+    /// `table` was `read`, and is no longer. For the entries, as for [`retire_entry`](Self::retire_entry).
+    pub(crate) unsafe fn retire_table<St: Storage<K, V, Index = I>>(
+        &self,
+        storage: &St,
+        table: *mut Table<I>,
+        entries: Chain,
+    ) {
+        let len = entries.len;
+        self.entries.fetch_add(len, Ordering::Relaxed);
+        self.tables.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: unlinked by the caller, who alone may retire it; nobody else touches what goes with it.
         unsafe {
-            chain.push(pool, node);
-            self.nodes.retire(pool, chain, &self.waiting);
+            (*storage.locate(table)).set_dead(entries);
+            self.retire(storage, tagged(table, TABLE), 1 + len);
         }
     }
 
     /// # Safety
     ///
-    /// No table that a pin made from now on can reach leads to these entries; each is EXPUNGED.
-    pub(crate) unsafe fn retire_entries(&self, pool: &impl Pool<Entry<K, V>>, entries: Chain<Entry<K, V>>) {
-        // SAFETY: the caller's promise.
-        unsafe { self.entries.retire(pool, entries, &self.waiting) };
-    }
-
-    /// # Safety
-    ///
-    /// `table` was `read`, and is no longer.
-    pub(crate) unsafe fn retire_table(&self, pool: &impl Pool<Table<I>>, table: *mut Table<I>) {
-        let mut chain = Chain::new();
-        // SAFETY: unlinked by the caller, who alone may retire it.
-        unsafe {
-            chain.push(pool, table);
-            self.tables.retire(pool, chain, &self.waiting);
+    /// The object is of `storage` and was unlinked (invariant 1); `len` are to be freed with it.
+    #[inline(never)]
+    unsafe fn retire<St: Storage<K, V, Index = I>>(&self, storage: &St, item: Link, len: usize) {
+        // Relaxed: counts are for information, and for the caller's own `collect`.
+        self.waiting.fetch_add(len, Ordering::Relaxed);
+        let mut head = self.incoming.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: an object of the storage.
+            unsafe { set_next(storage, item, head) };
+            // Release: pairs with the Acquire of the one who takes the stack; carries the links and the unlinking.
+            // A stack that is only ever taken whole has no ABA.
+            match self.incoming.compare_exchange_weak(head, item, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
         }
     }
 
     /// Frees what can be freed now. Never waits; runs destructors of keys and values.
     #[inline]
-    pub(crate) fn collect<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
+    pub(crate) fn collect<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         // SeqCst: pairs with the fence in `Readers::poll`. Of the caller, who has unpinned, and another write that has retired
         // something and still saw the pin, at least one sees the other: what was retired is not left behind.
         fence(Ordering::SeqCst);
         if !self.is_empty() {
-            self.collect_some(storage, readers);
+            self.collect_outlined(storage, readers, effort);
         }
     }
 
@@ -298,23 +234,32 @@ impl<K, V, I> Collector<K, V, I> {
             }
         }
         if !self.is_empty() {
-            self.collect_some(storage, readers);
+            self.collect_outlined(storage, readers, Effort::Some);
         }
     }
 
     #[inline(never)]
-    fn collect_some<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
+    fn collect_outlined<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         // AcqRel: pairs with the collector's compare-and-swap below; it sees what the caller retired and whom it
         // unpinned, and a new collector sees what the last one left.
         if self.collector.swap(AGAIN, Ordering::AcqRel) != IDLE {
             return;
         }
         let idle = IdleOnUnwind(&self.collector);
+        let mut few = SOME;
         loop {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
             self.collector.swap(BUSY, Ordering::AcqRel);
             // SAFETY: this caller is the collector (invariant 2).
-            unsafe { self.round(storage, readers) };
+            unsafe {
+                while self.take_over(storage, readers) {
+                    self.free_batch(storage);
+                }
+                let all = matches!(effort, Effort::All);
+                while (all || few > 0) && self.free_dead(storage) {
+                    few = few.saturating_sub(1);
+                }
+            }
             // Release: pairs with the swap of the next collector. Relaxed: on failure the swap above acquires.
             let stop = self.collector.compare_exchange(BUSY, IDLE, Ordering::Release, Ordering::Relaxed);
             if stop.is_ok() {
@@ -324,50 +269,131 @@ impl<K, V, I> Collector<K, V, I> {
         core::mem::forget(idle);
     }
 
-    /// Frees batches until nothing is left or a reader is in the way.
+    /// Takes a batch if there is none. Whether its grace period is over.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the collector, and the objects are of `storage`.
+    unsafe fn take_over<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) -> bool {
+        self.held.with_mut(|held| {
+            // SAFETY: it is the collector's.
+            let held = unsafe { &mut *held };
+            if held.grace.is_none() {
+                held.batch = self.take();
+                held.grace = (!held.batch.is_null()).then(|| readers.grace());
+            }
+            let Some(grace) = &mut held.grace else { return false };
+            match readers.poll(grace) {
+                Progress::Over => return true,
+                Progress::Waiting => {}
+                // What is retired during a long pin would otherwise begin to wait when it is gone, and another
+                // one there.
+                Progress::Extensible => {
+                    let mut item = self.take();
+                    if !item.is_null() {
+                        while !item.is_null() {
+                            // SAFETY: objects of the storage, which are the collector's.
+                            unsafe {
+                                let next = next(storage, item);
+                                set_next(storage, item, held.batch);
+                                held.batch = item;
+                                item = next;
+                            }
+                        }
+                        readers.extend(grace);
+                    }
+                }
+            }
+            false
+        })
+    }
+
+    fn take(&self) -> Link {
+        // Relaxed: if an object is missed here, its retirer's own `collect` comes after.
+        if self.incoming.load(Ordering::Relaxed).is_null() {
+            return ptr::null_mut();
+        }
+        // Acquire: pairs with the Release in `retire`.
+        self.incoming.swap(ptr::null_mut(), Ordering::Acquire)
+    }
+
+    /// Frees the batch, one object after the other, but the entries that come with a table, which are dead then. Should a
+    /// destructor panic, the grace period stays, and it stays over: the next collector goes on with the rest.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the collector, and the batch's grace period is over.
+    unsafe fn free_batch<St: Storage<K, V, Index = I>>(&self, storage: &St) {
+        // SAFETY: the batch is the collector's; of what was unlinked and whose grace period is over, nothing can be reached any
+        // more, and each is in no list any more.
+        unsafe {
+            loop {
+                let item = self.held.with_mut(|held| {
+                    let held = &mut *held;
+                    let item = held.batch;
+                    if item.is_null() {
+                        held.grace = None;
+                    } else {
+                        held.batch = next(storage, item);
+                        if item.addr() & KIND == TABLE {
+                            let Chain { head, tail, .. } = (*storage.locate(untagged::<Table<I>>(item))).take_dead();
+                            if !head.is_null() {
+                                set_next(storage, tail, held.dead);
+                                held.dead = head;
+                            }
+                        }
+                    }
+                    item
+                });
+                if item.is_null() {
+                    return;
+                }
+                self.free(storage, item);
+            }
+        }
+    }
+
+    /// Frees a dead entry, if there is one.
     ///
     /// # Safety
     ///
     /// The caller is the collector.
-    unsafe fn round<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
-        loop {
-            let over = self.grace.with_mut(|grace| {
-                // SAFETY: the grace period and the batches are the collector's.
-                unsafe {
-                    let grace = &mut *grace;
-                    if grace.is_none() && (self.nodes.take() | self.entries.take() | self.tables.take()) {
-                        *grace = Some(readers.grace());
-                    }
-                    let Some(grace) = grace else { return false };
-                    let progress = readers.poll(grace);
-                    // Values that are overwritten during a long pin would otherwise begin to wait when it is gone, and another
-                    // one there.
-                    if matches!(progress, Progress::Extensible) && self.nodes.add(storage) {
-                        readers.extend(grace);
-                    }
-                    matches!(progress, Progress::Over)
+    unsafe fn free_dead<St: Storage<K, V, Index = I>>(&self, storage: &St) -> bool {
+        // SAFETY: the dead are the collector's, and nothing can reach them any more.
+        unsafe {
+            let item = self.held.with_mut(|held| {
+                let held = &mut *held;
+                let item = held.dead;
+                if !item.is_null() {
+                    held.dead = next(storage, item);
                 }
+                item
             });
-            if !over {
-                return;
+            if !item.is_null() {
+                self.free(storage, item);
             }
-            // SAFETY: the caller is the collector. Should a destructor panic, the grace period stays, and it stays
-            // over: the next collector goes on with the rest of the batch.
-            unsafe { self.free(storage) };
-            // SAFETY: the grace period is the collector's.
-            self.grace.with_mut(|grace| unsafe { *grace = None });
+            !item.is_null()
         }
     }
 
     /// # Safety
     ///
-    /// The caller is the collector, and the batch's grace period is over.
-    unsafe fn free<St: Storage<K, V, Index = I>>(&self, storage: &St) {
+    /// As for the function [`free`], of an object of any kind.
+    #[inline(never)]
+    unsafe fn free<St: Storage<K, V, Index = I>>(&self, storage: &St, item: Link) {
+        let kind = item.addr() & KIND;
+        if kind != NODE {
+            let count = if kind == ENTRY { &self.entries } else { &self.tables };
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe {
-            self.tables.free(storage, &self.waiting);
-            self.entries.free(storage, &self.waiting);
-            self.nodes.free(storage, &self.waiting);
+            match kind {
+                NODE => free(storage, untagged::<Node<V>>(item)),
+                ENTRY => free(storage, untagged::<Entry<K, V>>(item)),
+                _ => free(storage, untagged::<Table<I>>(item)),
+            }
         }
     }
 
@@ -376,28 +402,63 @@ impl<K, V, I> Collector<K, V, I> {
     /// # Safety
     ///
     /// Nobody is pinned, and nobody else uses the map.
-    pub(crate) unsafe fn free_all<St: Storage<K, V, Index = I>>(&self, storage: &St) {
-        struct Rest<'a, K, V, St: Storage<K, V>>(&'a Collector<K, V, St::Index>, &'a St);
+    pub(crate) unsafe fn free_all<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
+        struct Rest<'a, K, V, St: Storage<K, V>>(&'a Collector<K, V, St::Index>, &'a St, &'a Readers);
 
         impl<K, V, St: Storage<K, V>> Drop for Rest<'_, K, V, St> {
             fn drop(&mut self) {
-                let Self(collector, storage) = self;
-                // SAFETY: access is exclusive, so this is the collector, and no reader is left. The batch first,
-                // should there be one, for taking another needs it empty.
-                unsafe {
-                    collector.free(*storage);
-                    collector.nodes.take();
-                    collector.entries.take();
-                    collector.tables.take();
-                    collector.free(*storage);
-                }
+                let Self(collector, storage, readers) = self;
+                collector.collect(*storage, readers, Effort::All);
             }
         }
 
         // Should a destructor panic within the first, the second frees the rest while the panic unwinds.
-        let rest = Rest(self, storage);
-        drop(Rest(self, storage));
+        let rest = Rest(self, storage, readers);
+        drop(Rest(self, storage, readers));
         core::mem::forget(rest);
+    }
+}
+
+/// # Safety
+///
+/// The object is of `pool`, and nothing can reach it any more but the caller.
+unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*pool.locate(item)).lifetime().end();
+        drop(Owned::new(pool, item));
+    }
+}
+
+/// The link of an object of any kind.
+///
+/// # Safety
+///
+/// The object is of `storage`.
+#[inline(never)]
+unsafe fn next<K, V, St: Storage<K, V>>(storage: &St, item: Link) -> Link {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match item.addr() & KIND {
+            NODE => Pool::<Node<V>>::next(storage, untagged(item)),
+            ENTRY => Pool::<Entry<K, V>>::next(storage, untagged(item)),
+            _ => Pool::<Table<St::Index>>::next(storage, untagged(item)),
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for [`next`].
+#[inline(never)]
+unsafe fn set_next<K, V, St: Storage<K, V>>(storage: &St, item: Link, next: Link) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match item.addr() & KIND {
+            NODE => Pool::<Node<V>>::set_next(storage, untagged(item), next),
+            ENTRY => Pool::<Entry<K, V>>::set_next(storage, untagged(item), next),
+            _ => Pool::<Table<St::Index>>::set_next(storage, untagged(item), next),
+        }
     }
 }
 

@@ -41,7 +41,7 @@ use crate::count::Count;
 use crate::dirty::Dirty;
 use crate::entry::{Entry, Node, State};
 use crate::error::{ErrorKind, WouldBlock};
-use crate::garbage::Collector;
+use crate::garbage::{Collector, Effort};
 use crate::readers::{Pin, Readers};
 use crate::storage::{Index, Storage, Table, new_storage, resolve};
 use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn};
@@ -230,8 +230,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     /// Frees what can be freed now.
     #[inline]
-    pub(crate) fn collect(&self) {
-        self.garbage.collect(&self.storage, &self.readers);
+    pub(crate) fn collect(&self, effort: Effort) {
+        self.garbage.collect(&self.storage, &self.readers, effort);
     }
 
     /// Loads the word `read`.
@@ -313,6 +313,18 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         table.index().find(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key }))
     }
 
+    /// As [`probe`](Self::probe), once for all that is rarely done, or done under the lock: inlined it is the largest part of
+    /// most operations.
+    #[inline(never)]
+    pub(crate) fn probe_outlined(
+        &self,
+        table: Option<&Table<St::Index>>,
+        hash: usize,
+        eq: &mut dyn FnMut(&K) -> bool,
+    ) -> Option<*mut Entry<K, V>> {
+        self.probe(table?, hash, eq)
+    }
+
     /// The entry of a key in one table, whatever its state.
     #[inline]
     pub(crate) fn lookup<'p>(
@@ -326,16 +338,16 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         Some(unsafe { self.entry(self.probe(table?, hash, eq)?) })
     }
 
-    /// Finds the entry of a key in one table.
-    #[inline]
+    /// Finds the entry of a key in one table. Not inlined, as [`probe_outlined`](Self::probe_outlined).
     pub(crate) fn find_in<'p>(
         &'p self,
-        pin: &'p Pin<'_>,
+        _pin: &'p Pin<'_>,
         table: Option<&Table<St::Index>>,
         hash: usize,
-        eq: impl FnMut(&K) -> bool,
+        eq: &mut dyn FnMut(&K) -> bool,
     ) -> Option<Found<'p, K, V>> {
-        let entry = self.lookup(pin, table, hash, eq)?;
+        // SAFETY: from a table, under the pin.
+        let entry = unsafe { self.entry(self.probe_outlined(table, hash, eq)?) };
         match entry.state() {
             State::Live(node) => Some(Found { entry, node: Some(node) }),
             State::Deleted => Some(Found { entry, node: None }),
@@ -351,13 +363,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         &self,
         f: impl FnOnce(&mut Dirty<K, V, St::Index>) -> R,
     ) -> Result<R, A::Error> {
-        let (result, due) = A::lock(&self.lock, || {
-            self.dirty.with_mut(|dirty| {
-                // SAFETY: the lock is held.
-                let dirty = unsafe { &mut *dirty };
-                let result = f(dirty);
-                (result, dirty.is_due(&self.storage))
-            })
+        let (result, due) = self.section::<A, _>(|dirty| {
+            let result = f(dirty);
+            (result, dirty.is_due(&self.storage))
         })?;
         if due {
             self.step_locked::<A>();
@@ -368,12 +376,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     #[inline(never)]
     fn step_locked<A: Acquire>(&self) {
         // When somebody else has the lock now, that is who does a step.
-        let _ = A::lock(&self.lock, || {
-            self.dirty.with_mut(|dirty| {
-                // SAFETY: the lock is held.
-                self.step(unsafe { &mut *dirty });
-            });
-        });
+        let _ = self.section::<A, _>(|dirty| self.step(dirty));
+    }
+
+    #[inline(always)]
+    fn section<A: Acquire, R>(&self, f: impl FnOnce(&mut Dirty<K, V, St::Index>) -> R) -> Result<R, A::Error> {
+        // SAFETY: the lock is held.
+        A::lock(&self.lock, || self.dirty.with_mut(|dirty| f(unsafe { &mut *dirty })))
     }
 
     /// Finds the entry of a key: in `read` without a lock, else in `dirty` under the lock.
@@ -391,7 +400,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         if !read.amended() {
             return Ok(None);
         }
-        self.find_locked::<A>(pin, read, hash, eq)
+        self.find_locked::<A>(pin, read, hash, &mut eq)
     }
 
     /// The slow path of [`find`](Self::find).
@@ -401,18 +410,20 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         pin: &'p Pin<'_>,
         seen: Snapshot<'p, St::Index>,
         hash: usize,
-        mut eq: impl FnMut(&K) -> bool,
+        eq: &mut dyn FnMut(&K) -> bool,
     ) -> Result<Option<Found<'p, K, V>>, A::Error> {
         self.locked::<A, _>(|dirty| {
+            let mut found = None;
             // `read` may have changed before the lock was taken; a table that was probed need not be probed again.
             let read = self.snapshot(pin);
             if read.word != seen.word {
-                if let Some(found) = self.find_in(pin, read.table, hash, &mut eq) {
-                    return Some(found);
-                }
+                found = self.find_in(pin, read.table, hash, eq);
             }
-            dirty.miss();
-            self.find_in(pin, dirty.table(&self.storage), hash, &mut eq)
+            if found.is_none() {
+                dirty.miss();
+                found = self.find_in(pin, dirty.table(&self.storage), hash, eq);
+            }
+            found
         })
     }
 
@@ -437,7 +448,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         if !read.amended() {
             return Ok(None);
         }
-        let found = self.find_locked::<A>(pin, read, hash, eq)?;
+        let found = self.find_locked::<A>(pin, read, hash, &mut eq)?;
         // SAFETY: as above.
         Ok(found.and_then(|found| Some((&found.entry.key, unsafe { self.value(found.node?) }))))
     }

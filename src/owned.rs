@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 use mutex_traits::ScopedRawMutex;
 
 use crate::entry::State;
+use crate::garbage::Effort;
 use crate::map::{Core, Never, Wait, Walk};
 use crate::storage::{Index, Owned, Storage, resolve};
 use crate::sync::Ordering;
@@ -19,7 +20,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let node = found?.node?;
         drop(pin);
         // The lookup may have promoted.
-        self.collect();
+        self.collect(Effort::All);
         // SAFETY: the node is in a slot, and access is exclusive.
         Some(unsafe { &mut (*self.storage.locate(node)).value })
     }

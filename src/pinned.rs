@@ -12,13 +12,13 @@ use mutex_traits::ScopedRawMutex;
 
 use crate::error::{CompareExchangeError, ErrorKind, InsertError, WouldBlock};
 use crate::entry::Node;
-use crate::garbage::Garbage;
+use crate::garbage::{Effort, Garbage};
 use crate::iter::{Iter, Keys, Values};
 use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Unlinked, Wait, Walk};
 use crate::readers::Pin;
 use crate::storage::Storage;
 use crate::twin_map::TwinMap;
-use crate::write::Refused;
+use crate::write::{Refused, Why};
 
 /// A map that is pinned: what is found through this guard stays where it is until the guard is dropped.
 ///
@@ -122,7 +122,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// ```
     pub fn retain(&self, f: impl FnMut(&K, &V) -> bool) {
         self.map.core.retain(&self.pin, f);
-        self.map.core.collect();
+        self.map.core.collect(Effort::Some);
     }
 
     /// Makes every key reachable without the lock: [`TwinMap::promote`].
@@ -133,7 +133,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// Removes all keys: [`TwinMap::clear`].
     pub fn clear(&self) {
         self.map.core.clear(&self.pin);
-        self.map.core.collect();
+        self.map.core.collect(Effort::All);
     }
 }
 
@@ -214,14 +214,14 @@ where
         let hash = self.map.hash(&key);
         let core = &self.map.core;
         let inserted = core.with_memory((key, value), |input| {
-            let inserted = core.insert::<A>(&self.pin, hash, input, on_live);
+            let inserted = core.insert_outlined::<A>(&self.pin, hash, input, on_live);
             inserted.map_err(|Refused { input, why }| (input, why))
         });
         if let Ok(Inserted::Replaced(old)) = inserted {
             // SAFETY: the insertion unlinked it.
             drop(unsafe { Unlinked::new(core, old) });
         }
-        core.collect();
+        core.collect(Effort::Some);
         inserted.map_err(InsertError::new)
     }
 
@@ -244,7 +244,7 @@ where
         let updated = core.with_memory((), |()| {
             core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind.into()))
         });
-        core.collect();
+        core.collect(Effort::Some);
         // SAFETY: published under the pin.
         updated.map(|node| node.map(|node| unsafe { core.value(node) })).map_err(|((), kind)| kind)
     }
@@ -282,7 +282,7 @@ where
                 done => Ok(done),
             }
         });
-        core.collect();
+        core.collect(Effort::Some);
         exchanged
             .unwrap_or_else(|(new, kind)| Err(CompareExchangeError { new, found: self.get(key), kind: Some(kind) }))
     }
@@ -312,8 +312,9 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.map.hash(key);
-        let old = self.map.core.remove::<A>(&self.pin, hash, |k| key.equivalent(k))?.map(|old| old.value());
-        self.map.core.collect();
+        let old = self.map.core.remove_again::<A>(&self.pin, hash, Why::Again, &mut |k| key.equivalent(k));
+        let old = old?.map(|old| old.value());
+        self.map.core.collect(Effort::Some);
         Ok(old)
     }
 
@@ -335,7 +336,7 @@ where
     {
         let hash = self.map.hash(key);
         let removed = self.map.core.remove_if::<Wait>(&self.pin, hash, |k| key.equivalent(k), f);
-        self.map.core.collect();
+        self.map.core.collect(Effort::Some);
         Never::unwrap(removed)
     }
 }
@@ -394,7 +395,7 @@ trait Write<V> {
 
 impl<K, V, St: Storage<K, V>, L> Write<V> for Core<K, V, St, L> {
     unsafe fn end(&self, _value: NonNull<V>) {
-        self.collect();
+        self.collect(Effort::Some);
     }
 }
 

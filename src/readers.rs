@@ -87,7 +87,8 @@ impl Readers {
     }
 
     /// Pins: one atomic increment and a fence; never fails, never waits.
-    #[inline]
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline(always))]
     pub(crate) fn pin(&self) -> Pin<'_> {
         // Relaxed: see invariant 2. The mask keeps the index in bounds without a check.
         let pins = &self.stripes[stripe()].pins[self.phase.load(Ordering::Relaxed) & 1];
@@ -196,7 +197,8 @@ fn saturate(pins: &AtomicUsize) {
 }
 
 impl Drop for Pin<'_> {
-    #[inline]
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline(always))]
     fn drop(&mut self) {
         // Release: pairs with the Acquire in `poll`.
         self.pins.fetch_sub(1, Ordering::Release);

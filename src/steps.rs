@@ -11,9 +11,10 @@ use std::{println, thread_local};
 use mutex_traits::ScopedRawMutex;
 
 use crate::entry::{Entry, Node};
+use crate::garbage::Effort;
 use crate::map::{Core, Inserted, OnLive, Unlinked, Wait};
-use crate::storage::{Heap, HeapIndex, Index, Limit, Owned, Pool, Reserved, Storage, Table};
-use crate::write::Refused;
+use crate::storage::{Heap, HeapIndex, Index, Limit, Link, Owned, Pool, Reserved, Storage, Table};
+use crate::write::{Refused, Why};
 
 thread_local! {
     static STEPS: Cell<usize> = const { Cell::new(0) };
@@ -75,13 +76,13 @@ macro_rules! counted_pool {
                 unsafe { self.0.handle_at(object) }
             }
 
-            unsafe fn next(&self, handle: *mut $object) -> *mut $object {
+            unsafe fn next(&self, handle: *mut $object) -> Link {
                 step();
                 // SAFETY: the caller's promise.
                 unsafe { self.0.next(handle) }
             }
 
-            unsafe fn set_next(&self, handle: *mut $object, next: *mut $object) {
+            unsafe fn set_next(&self, handle: *mut $object, next: Link) {
                 step();
                 // SAFETY: the caller's promise.
                 unsafe { self.0.set_next(handle, next) };
@@ -198,7 +199,7 @@ fn insert(map: &Map, key: usize) {
 
 fn remove(map: &Map, key: usize) -> bool {
     let pin = map.pin();
-    matches!(map.remove::<Wait>(&pin, hash(key), |k| *k == key), Ok(Some(_)))
+    matches!(map.remove_again::<Wait>(&pin, hash(key), Why::Again, &mut |k| *k == key), Ok(Some(_)))
 }
 
 fn get(map: &Map, key: usize) -> bool {
@@ -214,7 +215,7 @@ fn longest_section(n: usize) -> usize {
     // Grow; the garbage is freed on the way, as writes through the public map do.
     for key in 0..n {
         insert(&map, key);
-        map.collect();
+        map.collect(Effort::Some);
     }
     // New keys are looked up, overwritten and removed while they are in `dirty` only; keys that are absent are missed.
     for key in 0..n {
@@ -223,13 +224,13 @@ fn longest_section(n: usize) -> usize {
         assert!(get(&map, n + key));
         assert!(!get(&map, 3 * n + key));
         assert!(remove(&map, n + key));
-        map.collect();
+        map.collect(Effort::Some);
     }
     // Churn: the oldest goes, a new one comes.
     for key in 0..2 * n {
         assert!(remove(&map, key % n + (key / n) * 4 * n));
         insert(&map, key % n + (key / n + 1) * 4 * n);
-        map.collect();
+        map.collect(Effort::Some);
     }
     map.promote();
     // Most are removed, and nothing is inserted.
@@ -238,13 +239,13 @@ fn longest_section(n: usize) -> usize {
         keep += 1;
         keep % 100 == 0
     });
-    map.collect();
+    map.collect(Effort::Some);
     map.promote();
     for key in 0..n / 2 {
         insert(&map, key);
     }
     map.clear(&map.pin());
-    map.collect();
+    map.collect(Effort::Some);
     assert!(SECTIONS.get() > n, "the lock was hardly taken");
     LONGEST.get()
 }

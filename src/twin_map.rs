@@ -8,7 +8,7 @@ use mutex_traits::ScopedRawMutex;
 use rustc_hash::FxBuildHasher;
 
 use crate::error::{ErrorKind, InsertError, WouldBlock};
-use crate::garbage::Garbage;
+use crate::garbage::{Effort, Garbage};
 use crate::lock::SpinLock;
 use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Unlinked, Wait};
 use crate::owned::{Drain, IterMut};
@@ -101,7 +101,7 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     ///
     /// Every write does this as well. It is of use after long pins, or where no write follows.
     pub fn reclaim(&self) {
-        self.core.collect();
+        self.core.collect(Effort::All);
     }
 
     /// What was unlinked and is not freed yet.
@@ -125,7 +125,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     pub fn clear(&self) {
         let pin = self.core.pin();
         self.core.clear(&pin);
-        self.finish(pin);
+        drop(pin);
+        self.core.collect(Effort::All);
     }
 
     /// Makes every key reachable without the lock, and gives up the memory of removed ones.
@@ -159,7 +160,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     #[inline]
     fn finish(&self, pin: Pin<'_>) {
         drop(pin);
-        self.core.collect();
+        self.core.collect(Effort::Some);
     }
 }
 
@@ -297,7 +298,7 @@ where
     ) -> Result<(Inserted<V>, Pin<'_>), InsertError<K, V>> {
         let inserted = self.core.again(input, why, |input| {
             let pin = self.core.pin();
-            match self.core.insert::<A>(&pin, hash, input, on_live) {
+            match self.core.insert_outlined::<A>(&pin, hash, input, on_live) {
                 Ok(inserted) => Ok((inserted, pin)),
                 Err(Refused { input, why }) => Err((input, why)),
             }
@@ -333,7 +334,7 @@ where
             // SAFETY: published under this pin.
             let new = new.map(|node| unsafe { Ref::written(&self.core, node, pin) });
             if new.is_none() {
-                self.core.collect();
+                self.core.collect(Effort::Some);
             }
             Ok(new)
         });
@@ -372,11 +373,16 @@ where
     {
         let hash = self.hash(key);
         let pin = self.core.pin();
-        let old = match self.core.remove_once(&pin, hash, |k| key.equivalent(k)) {
-            Some(old) => Some(old),
-            None => self.core.remove::<A>(&pin, hash, |k| key.equivalent(k))?.map(Unlinked::into_node),
+        let mut eq = |k: &K| key.equivalent(k);
+        #[cfg(small)] // One type of `eq`, one function.
+        let eq: &mut dyn FnMut(&K) -> bool = &mut eq;
+        #[cfg(not(small))]
+        let eq = &mut eq;
+        let old = match self.core.remove::<A>(&pin, hash, eq) {
+            Err(why) => self.core.remove_again::<A>(&pin, hash, why, eq)?,
+            Ok(old) => old,
         };
-        Ok(match old {
+        Ok(match old.map(Unlinked::into_node) {
             // SAFETY: it is ours, and was unlinked under this pin.
             Some(node) => Some(unsafe { Ref::unlinked(&self.core, node, pin) }),
             None => {

@@ -4,7 +4,9 @@
 
 use mutex_traits::ScopedRawMutex;
 
+use crate::dirty::Dirty;
 use crate::error::ErrorKind;
+use crate::garbage::Effort;
 use crate::map::{Acquire, Core, Never, Snapshot, Try, Wait};
 use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
@@ -27,7 +29,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let mut now = start;
         // A table that became `read` in the meantime was complete when it did.
         while now.amended() && now.word == start.word {
-            self.locked::<A, _>(|dirty| dirty.ask_if_there())?;
+            self.locked::<A, _>(Dirty::ask_if_there)?;
             now = self.snapshot(pin);
         }
         Ok(now.table)
@@ -45,7 +47,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             // Without memory for another table, it has to stay as it is.
             let done = !renewed || !self.is_improvable(now) || round > 0 && now.buckets() >= before;
             drop(pin);
-            self.collect();
+            self.collect(Effort::All);
             if done {
                 return;
             }
@@ -88,7 +90,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         loop {
             if let Why::Error(kind) = why {
                 // What could not be freed because the operation itself was pinned; it may also have promoted a table.
-                self.collect();
+                self.collect(Effort::All);
                 if kind != Self::NO_MEMORY || !self.recover(attempt) {
                     return Err((input, kind));
                 }
@@ -111,9 +113,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             // The entries of removed keys go by a promotion; if the tables had them both, by the second one. Not while
             // somebody is still pinned on a table from before: there may soon be no other, and this may be a handler that comes
             // again and again, and keeps the one who is pinned waiting.
-            (1 | 2, Some(_)) if self.garbage.garbage().tables == 0 => {
+            (1 | 2, Some(_)) if self.garbage.tables() == 0 => {
                 let renewed = self.renew::<Try>(&self.pin());
-                self.collect();
+                self.collect(Effort::All);
                 matches!(renewed, Ok(true))
             }
             _ => false,
@@ -122,12 +124,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     /// Asks for a promotion, and does a step towards it. `false`: no memory for a table.
     fn ask_locked<A: Acquire>(&self) -> Result<bool, A::Error> {
-        while let Err(table) = self.locked::<A, _>(|dirty| self.ask(dirty))? {
-            if !self.prepare::<A>(table)? {
-                return Ok(false);
+        loop {
+            match self.locked::<A, _>(|dirty| self.ask(dirty))? {
+                Ok(()) => return Ok(true),
+                Err(table) if self.prepare::<A>(table)? => {}
+                Err(_) => return Ok(false),
             }
         }
-        Ok(true)
     }
 
     fn is_improvable(&self, read: Snapshot<'_, St::Index>) -> bool {

@@ -11,10 +11,10 @@ use mutex_traits::ScopedRawMutex;
 use crate::dirty::{Detached, InsertOutcome, Taken, leads_to};
 use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind};
-use crate::garbage::Chain;
+use crate::garbage::{Effort, entry_link};
 use crate::map::{Acquire, Core, Found, Inserted, Never, OnLive, Snapshot, Unlinked, Wait};
 use crate::readers::{Pin, Readers};
-use crate::storage::{Index, Owned, Pool, Reserved, Storage};
+use crate::storage::{Chain, Index, Owned, Pool, Reserved, Storage};
 use crate::sync::{Ordering, fence};
 
 /// How the attempts on one entry ended.
@@ -35,10 +35,10 @@ pub(crate) struct Refused<K, V> {
 }
 
 /// Why an attempt failed.
-pub(crate) enum Why {
+pub(crate) enum Why<E = ErrorKind> {
     /// Somebody else was faster, or a table was missing that is there now: to be tried again.
     Again,
-    Error(ErrorKind),
+    Error(E),
 }
 
 impl From<ErrorKind> for Why {
@@ -55,7 +55,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Attempts to insert a key, or to do to its value what `on_live` says.
     ///
     /// Most keys are in `read`; what has to be done for others is not inlined.
-    #[inline]
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline(always))]
     pub(crate) fn insert<A: Acquire>(
         &self,
         pin: &Pin<'_>,
@@ -77,6 +78,21 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             }
         }
         self.insert_absent::<A>(pin, (read, in_read), hash, (key, value), on_live)
+    }
+
+    /// [`insert`](Self::insert), not inlined: for all but the first attempt.
+    #[inline(never)]
+    pub(crate) fn insert_outlined<A: Acquire>(
+        &self,
+        pin: &Pin<'_>,
+        hash: usize,
+        input: (K, V),
+        on_live: OnLive,
+    ) -> Result<Inserted<V>, Refused<K, V>>
+    where
+        K: Eq,
+    {
+        self.insert::<A>(pin, hash, input, on_live)
     }
 
     /// Inserts a key that has no live entry in `read`.
@@ -113,13 +129,12 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let mut key = Some(key);
         let outcome =
             self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, seen, hash, &mut key, &mut memory, new));
-        if let (Ok(InsertOutcome::New), Some(new)) = (&outcome, new) {
+        if let Ok(InsertOutcome::New(new)) = outcome {
             node.ok().map(Owned::publish);
             return Ok(Inserted::New(new));
         }
-        // The key is there: only `New` takes it.
-        let Some(key) = key.take() else { unreachable!("a key that was not inserted is there") };
-        let input = (key, value_of(node));
+        // SAFETY: only `New` takes the key.
+        let input = (unsafe { key.unwrap_unchecked() }, value_of(node));
         let why = match outcome {
             Ok(InsertOutcome::Found(entry)) => match entry.state() {
                 State::Live(current) => return self.settle(entry, current, input, on_live),
@@ -130,17 +145,17 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 Ok(false) => Self::NO_MEMORY.into(),
                 Err(error) => Why::Error(error.into()),
             },
-            // The step that was due has been done.
-            Ok(InsertOutcome::NeedsCopy) => Why::Again,
             Ok(InsertOutcome::Rejected(kind)) => kind.into(),
-            Ok(InsertOutcome::New) => Self::NO_MEMORY.into(),
+            // (A step of the copy that was due has been done.)
+            Ok(InsertOutcome::Raced | InsertOutcome::New(_)) => Why::Again,
             Err(error) => Why::Error(error.into()),
         };
         Err(Refused { input, why })
     }
 
     /// Attempts what `on_live` says on a live entry.
-    #[inline]
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline(always))]
     fn settle(
         &self,
         entry: &Entry<K, V>,
@@ -165,54 +180,75 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(Inserted::Replaced(old.into_node()))
     }
 
-    /// Attempts once to remove a key that `read` has, which is what most removals do. `None`: it was not to be, for whatever
-    /// reason; [`remove`](Self::remove) goes on.
-    #[inline]
-    pub(crate) fn remove_once(&self, pin: &Pin<'_>, hash: usize, eq: impl FnMut(&K) -> bool) -> Option<*mut Node<V>> {
-        let read = self.snapshot(pin);
-        let entry = self.lookup(pin, read.table, hash, eq)?;
-        let State::Live(current) = entry.state() else { return None };
-        Some(self.delete(entry, current).ok()?.into_node())
-    }
-
-    /// Removes a key, and returns the value that it had.
-    #[inline(never)]
+    /// Attempts to remove a key. Returns its node.
+    ///
+    /// Most keys are in `read`, as for [`insert`](Self::insert).
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline(always))]
     pub(crate) fn remove<'p, A: Acquire>(
         &'p self,
         pin: &'p Pin<'_>,
         hash: usize,
-        mut eq: impl FnMut(&K) -> bool,
-    ) -> Result<Option<Unlinked<'p, K, V, St, L>>, A::Error> {
+        eq: &mut (impl FnMut(&K) -> bool + ?Sized),
+    ) -> Result<Option<Unlinked<'p, K, V, St, L>>, Why<A::Error>> {
         let read = self.snapshot(pin);
-        let mut found = self.find_in(pin, read.table, hash, &mut eq).map(|found| found.entry);
-        loop {
-            if let Some(entry) = found {
-                match self.edit_entry(entry, |current| self.delete(entry, current)) {
-                    Edit::Done(old) => return Ok(Some(old)),
-                    Edit::Absent => return Ok(None),
-                    Edit::Expunged => {}
-                }
-            } else if !read.amended() {
-                return Ok(None);
-            }
-            match self.locked::<A, _>(|dirty| self.take_locked(dirty, pin, hash, &mut eq))? {
-                None => return Ok(None),
-                Some(Taken::Shared(entry)) => found = Some(entry),
-                Some(Taken::Own(handle)) => {
-                    let mut entries = Chain::new();
-                    // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
-                    let old = unsafe {
-                        let old = self.kill(handle);
-                        self.count.end_removal(usize::from(old.is_some()));
-                        entries.push(&self.storage, handle);
-                        self.garbage.retire_entries(&self.storage, entries);
-                        old
-                    };
-                    self.shrink();
-                    return Ok(old);
-                }
+        if let Some(entry) = self.lookup(pin, read.table, hash, &mut *eq) {
+            match entry.state() {
+                State::Live(current) => return self.delete(entry, current).map(Some).map_err(|_| Why::Again),
+                State::Deleted => return Ok(None),
+                State::Expunged => {}
             }
         }
+        if !read.amended() {
+            return Ok(None);
+        }
+        self.remove_locked::<A>(pin, read, hash, &mut |key| eq(key))
+    }
+
+    /// Goes on with a removal of which an attempt failed.
+    #[inline(never)]
+    pub(crate) fn remove_again<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        hash: usize,
+        mut why: Why<A::Error>,
+        eq: &mut dyn FnMut(&K) -> bool,
+    ) -> Result<Option<Unlinked<'p, K, V, St, L>>, A::Error> {
+        loop {
+            match why {
+                Why::Error(error) => return Err(error),
+                Why::Again => match self.remove::<A>(pin, hash, eq) {
+                    Ok(old) => return Ok(old),
+                    Err(now) => why = now,
+                },
+            }
+        }
+    }
+
+    /// Removes a key that is not in the table that was seen.
+    #[inline(never)]
+    fn remove_locked<'p, A: Acquire>(
+        &'p self,
+        pin: &'p Pin<'_>,
+        seen: Snapshot<'p, St::Index>,
+        hash: usize,
+        eq: &mut dyn FnMut(&K) -> bool,
+    ) -> Result<Option<Unlinked<'p, K, V, St, L>>, Why<A::Error>> {
+        let taken = self.locked::<A, _>(|dirty| self.take_locked(dirty, pin, seen, hash, eq));
+        let handle = match taken.map_err(Why::Error)? {
+            Taken::Nothing => return Ok(None),
+            Taken::Shared => return Err(Why::Again),
+            Taken::Own(handle) => handle,
+        };
+        // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
+        let old = unsafe {
+            let old = self.kill(handle);
+            self.count.end_removal(usize::from(old.is_some()));
+            self.garbage.retire_entry(&self.storage, handle);
+            old
+        };
+        self.shrink();
+        Ok(old)
     }
 
     /// Attempts something on the value of a key until it succeeds; `None` when the key is absent.
@@ -394,6 +430,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(unsafe { Unlinked::new(self, current) })
     }
 
+    #[inline]
     fn node(&self, value: V) -> NewNode<'_, V, St> {
         match self.memory() {
             Some(memory) => Ok(memory.fill(Node::new(value))),
@@ -402,15 +439,20 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// Memory for a node or an entry; if the allocator has none, after freeing what can be freed.
+    #[inline]
     fn memory<T>(&self) -> Option<Reserved<'_, T, St>>
     where
         St: Pool<T>,
     {
-        let memory = Reserved::new(&self.storage);
-        if memory.is_some() || St::LIMIT.is_some() {
-            return memory;
-        }
-        self.collect();
+        Reserved::new(&self.storage).or_else(|| if St::LIMIT.is_some() { None } else { self.memory_at_last() })
+    }
+
+    #[cold]
+    fn memory_at_last<T>(&self) -> Option<Reserved<'_, T, St>>
+    where
+        St: Pool<T>,
+    {
+        self.collect(Effort::All);
         Reserved::new(&self.storage)
     }
 }
@@ -440,7 +482,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                     // in no list, for the list of expunged ones was given up.
                     unsafe {
                         live += usize::from(self.kill(handle).is_some());
-                        entries.push(&self.storage, handle);
+                        entries.push(&self.storage, handle, entry_link(handle));
                     }
                 }
             }
@@ -448,10 +490,10 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         self.count.end_removal(live);
         // SAFETY: no new pin leads to the tables; every entry in them is EXPUNGED now.
         unsafe {
-            self.garbage.retire_entries(&self.storage, entries);
             for table in [read, dirty, next] {
                 if !table.is_null() {
-                    self.garbage.retire_table(&self.storage, table);
+                    // (The first one takes them all. Without a table there are none.)
+                    self.garbage.retire_table(&self.storage, table, core::mem::replace(&mut entries, Chain::new()));
                 }
             }
         }
@@ -470,7 +512,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         // Nobody can be pinned: pins borrow the map. Forgotten ones are never used nor dropped, and count no longer.
         self.readers = Readers::new();
         // SAFETY: access is exclusive.
-        unsafe { self.garbage.free_all(&self.storage) };
+        unsafe { self.garbage.free_all(&self.storage, &self.readers) };
     }
 
     /// any → EXPUNGED. Returns the node, if there was one; the caller counts it.

@@ -11,7 +11,7 @@ use core::ptr;
 
 use hashbrown::{HashTable, hash_table as table};
 
-use super::{Index, Limit, Owned, Pool, Reserved, Storage, Table, Vacant};
+use super::{Index, Limit, Link, Owned, Pool, Reserved, Storage, Table, Vacant};
 use crate::entry::{Entry, Node};
 use crate::sync::{AtomicPtr, Ordering};
 
@@ -30,7 +30,7 @@ pub struct Heap<K, V> {
 #[repr(C)]
 struct Block<T> {
     object: MaybeUninit<T>,
-    link: AtomicPtr<T>,
+    link: AtomicPtr<()>,
 }
 
 /// Memory kept for the next reservation. A place is filled from null and emptied by a swap, so there is no list
@@ -50,34 +50,57 @@ impl<T, const N: usize> Spares<T, N> {
         Self { places: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
     }
 
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline)]
     fn reserve(&self) -> Option<*mut T> {
-        for place in &self.places {
-            // Relaxed: only a hint whether the swap is worth its while.
-            if !place.load(Ordering::Relaxed).is_null() {
-                // Acquire: pairs with the Release that put it there; what was done with the memory is over.
-                let spare = place.swap(ptr::null_mut(), Ordering::Acquire);
-                if !spare.is_null() {
-                    return Some(spare);
-                }
-            }
+        Self::take(&self.places[0]).or_else(|| self.search())
+    }
+
+    /// Looks at the other places, then asks the allocator.
+    #[cold]
+    fn search(&self) -> Option<*mut T> {
+        self.places[1..].iter().find_map(Self::take).or_else(allocate)
+    }
+
+    #[inline]
+    fn take(place: &AtomicPtr<T>) -> Option<*mut T> {
+        // Relaxed: only a hint whether the swap is worth its while.
+        if place.load(Ordering::Relaxed).is_null() {
+            return None;
         }
-        allocate()
+        // Acquire: pairs with the Release that put it there; what was done with the memory is over.
+        let spare = place.swap(ptr::null_mut(), Ordering::Acquire);
+        (!spare.is_null()).then_some(spare)
     }
 
     /// # Safety
     ///
     /// As [`Pool::release`].
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline)]
     unsafe fn release(&self, memory: *mut T) {
-        for place in &self.places {
-            // Release: pairs with the Acquire in `reserve`. Relaxed loads: only hints.
-            if place.load(Ordering::Relaxed).is_null()
-                && place.compare_exchange(ptr::null_mut(), memory, Ordering::Release, Ordering::Relaxed).is_ok()
-            {
-                return;
-            }
+        if !Self::put(&self.places[0], memory) {
+            // SAFETY: the caller's promise.
+            unsafe { self.release_elsewhere(memory) };
         }
-        // SAFETY: it came from `allocate` and is not in use (the caller's promise).
-        unsafe { deallocate(memory) };
+    }
+
+    /// # Safety
+    ///
+    /// As [`Pool::release`].
+    #[cold]
+    unsafe fn release_elsewhere(&self, memory: *mut T) {
+        if !self.places[1..].iter().any(|place| Self::put(place, memory)) {
+            // SAFETY: it came from `allocate` and is not in use (the caller's promise).
+            unsafe { deallocate(memory) };
+        }
+    }
+
+    #[inline]
+    fn put(place: &AtomicPtr<T>, memory: *mut T) -> bool {
+        // Release: pairs with the Acquire in `reserve`. Relaxed loads: only hints.
+        place.load(Ordering::Relaxed).is_null()
+            && place.compare_exchange(ptr::null_mut(), memory, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -120,7 +143,7 @@ unsafe fn deallocate<T>(memory: *mut T) {
 /// # Safety
 ///
 /// As [`Pool::next`], for memory from [`allocate`].
-unsafe fn link<'a, T>(handle: *mut T) -> &'a AtomicPtr<T> {
+unsafe fn link<'a, T>(handle: *mut T) -> &'a AtomicPtr<()> {
     // SAFETY: a handle is the address of a block, with the provenance of all of it.
     unsafe { &(*handle.cast::<Block<T>>()).link }
 }
@@ -128,10 +151,12 @@ unsafe fn link<'a, T>(handle: *mut T) -> &'a AtomicPtr<T> {
 // SAFETY: the allocator hands out memory for a `Node` that is aligned and not null, nor 1, for a block is
 // word-aligned; memory in the spares belongs to nobody until it is taken out by a swap.
 unsafe impl<K, V> Pool<Node<V>> for Heap<K, V> {
+    #[inline]
     fn reserve(&self) -> Option<*mut Node<V>> {
         self.nodes.reserve()
     }
 
+    #[inline]
     unsafe fn release(&self, handle: *mut Node<V>) {
         // SAFETY: the caller's promise.
         unsafe { self.nodes.release(handle) };
@@ -147,12 +172,12 @@ unsafe impl<K, V> Pool<Node<V>> for Heap<K, V> {
         object
     }
 
-    unsafe fn next(&self, handle: *mut Node<V>) -> *mut Node<V> {
+    unsafe fn next(&self, handle: *mut Node<V>) -> Link {
         // SAFETY: the caller's promise.
         unsafe { link(handle) }.load(Ordering::Relaxed)
     }
 
-    unsafe fn set_next(&self, handle: *mut Node<V>, next: *mut Node<V>) {
+    unsafe fn set_next(&self, handle: *mut Node<V>, next: Link) {
         // SAFETY: the caller's promise.
         unsafe { link(handle) }.store(next, Ordering::Relaxed);
     }
@@ -179,12 +204,12 @@ unsafe impl<K, V> Pool<Entry<K, V>> for Heap<K, V> {
         object
     }
 
-    unsafe fn next(&self, handle: *mut Entry<K, V>) -> *mut Entry<K, V> {
+    unsafe fn next(&self, handle: *mut Entry<K, V>) -> Link {
         // SAFETY: the caller's promise.
         unsafe { link(handle) }.load(Ordering::Relaxed)
     }
 
-    unsafe fn set_next(&self, handle: *mut Entry<K, V>, next: *mut Entry<K, V>) {
+    unsafe fn set_next(&self, handle: *mut Entry<K, V>, next: Link) {
         // SAFETY: the caller's promise.
         unsafe { link(handle) }.store(next, Ordering::Relaxed);
     }
@@ -211,12 +236,12 @@ unsafe impl<K, V, I> Pool<Table<I>> for Heap<K, V> {
         object
     }
 
-    unsafe fn next(&self, handle: *mut Table<I>) -> *mut Table<I> {
+    unsafe fn next(&self, handle: *mut Table<I>) -> Link {
         // SAFETY: the caller's promise.
         unsafe { link(handle) }.load(Ordering::Relaxed)
     }
 
-    unsafe fn set_next(&self, handle: *mut Table<I>, next: *mut Table<I>) {
+    unsafe fn set_next(&self, handle: *mut Table<I>, next: Link) {
         // SAFETY: the caller's promise.
         unsafe { link(handle) }.store(next, Ordering::Relaxed);
     }

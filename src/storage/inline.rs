@@ -21,7 +21,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::slice;
 
-use super::{Limit, Owned, Pool, Reserved, Storage, Table};
+use super::{Limit, Link, Owned, Pool, Reserved, Storage, Table};
 use crate::entry::{Entry, Node};
 use crate::sync::{AtomicUsize, Ordering, const_fn};
 
@@ -61,7 +61,7 @@ struct Cells<T, const N: usize, const SPARE: usize> {
 struct Cell<T> {
     /// First, so that its address is the cell's.
     object: UnsafeCell<MaybeUninit<T>>,
-    /// [`IN_USE`] and the next handle in a list; or, of a free cell, the number of another one that may be free, times
+    /// [`IN_USE`] and, above it, what is next in a list; or, of a free cell, the number of another one that may be free, times
     /// two, or 0 for the one that follows. A new map is all zeros, so that a `static` one takes no flash.
     link: AtomicUsize,
 }
@@ -112,7 +112,8 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
 
     /// `None` when all cells are in use; or when another context, during the call, released one that was looked at already and
     /// took one that was not. (Operations that find no memory try again.)
-    #[inline]
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline)]
     fn reserve(&self) -> Option<*mut T> {
         // Relaxed: a hint.
         let number = self.hint.load(Ordering::Relaxed);
@@ -121,6 +122,7 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
 
     /// Looks at all cells, beginning with the one after this.
     #[cold]
+    #[inline(never)]
     fn search(&self, mut number: usize) -> Option<*mut T> {
         for _ in 0..Row::<Cell<T>, N, SPARE>::LEN {
             number = if number < Row::<Cell<T>, N, SPARE>::LEN { number + 1 } else { 1 };
@@ -155,6 +157,8 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
     /// # Safety
     ///
     /// As [`Pool::release`].
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline)]
     unsafe fn release(&self, handle: *mut T) {
         // Relaxed: a hint.
         let word = self.hint.load(Ordering::Relaxed) << 1;
@@ -194,10 +198,12 @@ macro_rules! pool {
         // SAFETY: a cell is taken by one compare-and-swap and is its owner's until it is released; its number, from 1 up,
         // times four is neither null nor 1 and word-aligned; it stays where it is while the storage does.
         unsafe impl<K, V, const N: usize, const SPARE: usize> Pool<$object> for Inline<K, V, N, SPARE> {
+            #[inline]
             fn reserve(&self) -> Option<*mut $object> {
                 self.$cells.reserve()
             }
 
+            #[inline]
             unsafe fn release(&self, handle: *mut $object) {
                 // SAFETY: the caller's promise.
                 unsafe { self.$cells.release(handle) };
@@ -215,15 +221,14 @@ macro_rules! pool {
                 handle(1 + unsafe { object.cast::<Cell<$object>>().offset_from(self.$cells.cells.as_slice().as_ptr()) } as usize)
             }
 
-            unsafe fn next(&self, handle: *mut $object) -> *mut $object {
+            unsafe fn next(&self, handle: *mut $object) -> Link {
                 // SAFETY: the caller's promise.
-                let word = unsafe { self.$cells.cell(handle) }.link.load(Ordering::Relaxed);
-                ptr::without_provenance_mut(word & !IN_USE)
+                ptr::without_provenance_mut(unsafe { self.$cells.cell(handle) }.link.load(Ordering::Relaxed) >> 1)
             }
 
-            unsafe fn set_next(&self, handle: *mut $object, next: *mut $object) {
+            unsafe fn set_next(&self, handle: *mut $object, next: Link) {
                 // SAFETY: the caller's promise.
-                unsafe { self.$cells.cell(handle) }.link.store(next.addr() | IN_USE, Ordering::Relaxed);
+                unsafe { self.$cells.cell(handle) }.link.store(next.addr() << 1 | IN_USE, Ordering::Relaxed);
             }
         }
     };

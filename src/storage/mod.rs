@@ -35,4 +35,4 @@ pub(crate) use heap::HeapIndex;
 #[cfg(feature = "heapless")]
 pub use inline::Inline;
 pub use seam::Storage;
-pub(crate) use seam::{Index, Limit, Object, Owned, Pool, Reserved, Table, Vacant, new_storage, resolve};
+pub(crate) use seam::{Chain, Index, Limit, Link, Object, Owned, Pool, Reserved, Table, Vacant, new_storage, resolve};

@@ -4,7 +4,7 @@ use core::mem::ManuallyDrop;
 use core::ptr;
 
 use crate::entry::{Entry, Node};
-use crate::sync::Lifetime;
+use crate::sync::{ExclusiveCell, Lifetime};
 
 /// Memory for objects of one kind.
 ///
@@ -33,20 +33,48 @@ pub unsafe trait Pool<T> {
     /// The address is one that `locate` gave for a handle that is not released, with the provenance that it had.
     unsafe fn handle_at(&self, object: *mut T) -> *mut T;
 
-    /// The object that follows in the list that this object is in, or null. (Relaxed: whoever publishes a list does it
-    /// by another word.)
+    /// What follows in the list that this object is in. (Relaxed: whoever publishes a list does it by another word.)
     ///
     /// # Safety
     ///
     /// `handle` was reserved from this pool, and not released.
-    unsafe fn next(&self, handle: *mut T) -> *mut T;
+    unsafe fn next(&self, handle: *mut T) -> Link;
 
     /// Sets what [`next`](Self::next) returns.
     ///
     /// # Safety
     ///
-    /// As for `next`, and `next` is null or another handle of this pool.
-    unsafe fn set_next(&self, handle: *mut T, next: *mut T);
+    /// As for `next`, and `next` is null or a handle of this storage, with a mark in its two lowest bits.
+    unsafe fn set_next(&self, handle: *mut T, next: Link);
+}
+
+/// What leads to the next object in a list of objects of several kinds: its handle, with a mark in the two lowest bits, or null.
+pub(crate) type Link = *mut ();
+
+/// A list of objects that belongs to one owner.
+pub(crate) struct Chain {
+    pub(crate) head: Link,
+    pub(crate) tail: Link,
+    pub(crate) len: usize,
+}
+
+impl Chain {
+    pub(crate) const fn new() -> Self {
+        Self { head: ptr::null_mut(), tail: ptr::null_mut(), len: 0 }
+    }
+
+    /// # Safety
+    ///
+    /// `item` is an object of `pool`, in no list, and `link` leads to it.
+    pub(crate) unsafe fn push<T>(&mut self, pool: &impl Pool<T>, item: *mut T, link: Link) {
+        // SAFETY: the object is there (the caller's promise).
+        unsafe { pool.set_next(item, self.head) };
+        if self.head.is_null() {
+            self.tail = link;
+        }
+        self.head = link;
+        self.len += 1;
+    }
 }
 
 /// An object that is freed after a grace period.
@@ -99,6 +127,8 @@ pub trait Limit {
 /// One of the tables `read` and `dirty`.
 pub struct Table<I> {
     lifetime: Lifetime,
+    /// The entries that are to be freed after it, from when it is retired.
+    dead: ExclusiveCell<Chain>,
     index: I,
 }
 
@@ -155,7 +185,7 @@ pub(crate) unsafe fn resolve<'a, T: Object>(pool: &impl Pool<T>, handle: *mut T)
 impl<I> Table<I> {
     #[cfg(feature = "alloc")]
     pub(crate) fn new(index: I) -> Self {
-        Self { lifetime: Lifetime::new(), index }
+        Self { lifetime: Lifetime::new(), dead: ExclusiveCell::new(Chain::new()), index }
     }
 
     /// Makes a table in this memory.
@@ -168,6 +198,7 @@ impl<I> Table<I> {
         // SAFETY: the caller's promise.
         unsafe {
             (&raw mut (*table).lifetime).write(Lifetime::new());
+            (&raw mut (*table).dead).write(ExclusiveCell::new(Chain::new()));
             index(&raw mut (*table).index);
         }
     }
@@ -180,6 +211,22 @@ impl<I> Table<I> {
 
     pub(crate) fn index_mut(&mut self) -> &mut I {
         &mut self.index
+    }
+
+    /// # Safety
+    ///
+    /// The caller retires the table.
+    pub(crate) unsafe fn set_dead(&self, entries: Chain) {
+        // SAFETY: nobody but who retires and who frees a table looks at this.
+        self.dead.with_mut(|dead| unsafe { *dead = entries });
+    }
+
+    /// # Safety
+    ///
+    /// The caller frees the table.
+    pub(crate) unsafe fn take_dead(&self) -> Chain {
+        // SAFETY: as in `set_dead`.
+        self.dead.with_mut(|dead| unsafe { core::mem::replace(&mut *dead, Chain::new()) })
     }
 }
 
@@ -199,6 +246,7 @@ pub struct Reserved<'a, T, P: Pool<T> + ?Sized> {
 pub struct Owned<'a, T, P: Pool<T> + ?Sized>(Reserved<'a, T, P>);
 
 impl<'a, T, P: Pool<T> + ?Sized> Reserved<'a, T, P> {
+    #[inline]
     pub(crate) fn new(pool: &'a P) -> Option<Self> {
         Some(Self { pool, handle: pool.reserve()? })
     }
