@@ -14,7 +14,7 @@
 use core::marker::PhantomData;
 
 use crate::storage::Limit;
-use crate::sync::{AtomicUsize, Ordering::SeqCst, const_fn};
+use crate::sync::{AtomicUsize, Ordering::SeqCst, add, const_fn};
 
 /// The keys, and with a limit, in the upper half, the removals under way.
 ///
@@ -41,11 +41,10 @@ impl<B: Limit> Count<B> {
     }
 
     /// Counts a key that is about to be live; `false` when there is no room for one. With a limit: under the lock.
-    #[cfg_attr(small, inline(never))]
     pub(crate) fn claim(&self) -> bool {
         let room = self.has_room();
         if room {
-            self.word.fetch_add(1, SeqCst);
+            add(&self.word, 1);
         }
         room
     }
@@ -56,16 +55,15 @@ impl<B: Limit> Count<B> {
     }
 
     /// Takes [`claim`](Self::claim) back.
-    #[cfg_attr(small, inline(never))]
     pub(crate) fn unclaim(&self) {
-        self.word.fetch_sub(1, SeqCst);
+        add(&self.word, 1_usize.wrapping_neg());
     }
 
     /// A removal of some keys begins.
     #[inline]
     pub(crate) fn begin_removal(&self) {
         if B::LIMIT.is_some() {
-            self.word.fetch_add(REMOVAL, SeqCst);
+            add(&self.word, REMOVAL);
         }
     }
 
@@ -74,7 +72,7 @@ impl<B: Limit> Count<B> {
     pub(crate) fn end_removal(&self, keys: usize) {
         let under_way = if B::LIMIT.is_some() { REMOVAL } else { 0 };
         if under_way + keys != 0 {
-            self.word.fetch_sub(under_way + keys, SeqCst);
+            add(&self.word, (under_way + keys).wrapping_neg());
         }
     }
 

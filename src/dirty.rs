@@ -39,7 +39,7 @@ use crate::garbage::{Effort, entry_link};
 use crate::map::{Acquire, Core, Snapshot};
 use crate::readers::Pin;
 use crate::storage::{Chain, Index, Owned, Pool, Reserved, Storage, Table, Vacant};
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, add, fence};
 
 /// How far a step of the copy goes: until it was so much work, which is three live entries, or sixteen buckets that are
 /// empty. (A power of two: cores without a division are to calculate with it.) The models' tables have four buckets, or twelve where
@@ -90,9 +90,14 @@ pub(crate) enum InsertOutcome<'p, K, V> {
     Raced,
 }
 
-/// A `dirty` needs a table of this capacity.
+/// A `dirty` needs a table.
 #[derive(Clone, Copy)]
-pub(crate) struct NeedsTable(usize);
+pub(crate) enum NeedsTable {
+    /// Of this capacity.
+    Of(usize),
+    /// There is none.
+    NoMemory,
+}
 
 /// What a removal did under the lock.
 pub(crate) enum Taken<K, V> {
@@ -203,7 +208,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             // SAFETY: from `read`, under the pin.
             let entry = unsafe { self.entry(handle) };
             // While it is not EXPUNGED, the key has no other one.
-            if !matches!(entry.state(), State::Expunged) {
+            if !entry.is_expunged() {
                 if !read.amended() || leads_to(dirty.table(&self.storage), entry, handle) {
                     return self.revive_locked(entry, node);
                 }
@@ -316,28 +321,36 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let copied = entries.min(live);
         let work = buckets + COPY_WORK * copied + EXPUNGE_WORK * (entries - copied);
         let capacity = copied + work.div_ceil(step_work(St::LIMIT)) + 1;
-        if dirty.next_room(&self.storage) < capacity {
+        let table = match St::LIMIT {
+            // All memory is there, and an empty table is made in no time.
+            Some(_) => self.storage.table(capacity).map(Owned::publish).ok_or(NeedsTable::NoMemory),
+            None if dirty.next_room(&self.storage) >= capacity => {
+                Ok(core::mem::replace(&mut dirty.next, ptr::null_mut()))
+            }
+            None => Err(NeedsTable::Of(capacity)),
+        };
+        dirty.table = table.inspect_err(|_| {
             // Nothing was added to a `dirty` that does not exist.
             self.read.store(word, Ordering::SeqCst);
-            return Err(NeedsTable(capacity));
-        }
-        dirty.table = core::mem::replace(&mut dirty.next, ptr::null_mut());
-        (dirty.end, dirty.reserved) = (buckets, copied);
+        })?;
+        (dirty.cursor, dirty.end, dirty.reserved, dirty.misses) = (0, buckets, copied, 0);
         let new = dirty.table(&self.storage).map_or(0, |table| table.index().buckets());
         self.buckets.store(buckets.max(new), Ordering::Relaxed);
         Ok(())
     }
 
     /// Allocates a table for the next `dirty`, before the lock is taken. `false`: no memory.
-    #[cold]
-    pub(crate) fn prepare<A: Acquire>(&self, NeedsTable(capacity): NeedsTable) -> Result<bool, A::Error>
+    #[cfg_attr(not(small), cold)]
+    pub(crate) fn prepare<A: Acquire>(&self, needs: NeedsTable) -> Result<bool, A::Error>
     where
         L: ScopedRawMutex,
     {
+        let NeedsTable::Of(capacity) = needs else { return Ok(false) };
+        if St::LIMIT.is_some() {
+            return Ok(false);
+        }
         let table = self.storage.table(capacity).or_else(|| {
-            if St::LIMIT.is_none() {
-                self.collect(Effort::All);
-            }
+            self.collect(Effort::All);
             self.storage.table(capacity)
         });
         let Some(table) = table else { return Ok(false) };
@@ -423,8 +436,9 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     /// `dirty`, which is completely copied, becomes `read`.
     fn promote_locked(&self, dirty: &mut Dirty<K, V, St::Index>) {
-        let next = dirty.next;
-        let Dirty { table, expunged, .. } = core::mem::replace(dirty, Dirty { next, ..Dirty::new() });
+        let table = core::mem::replace(&mut dirty.table, ptr::null_mut());
+        let expunged = core::mem::replace(&mut dirty.expunged, Chain::new());
+        dirty.asked = false;
         // SAFETY: `dirty` is a table, and was ours until now.
         let index = unsafe { &*self.storage.locate(table) }.index();
         let (next, unused, buckets) = match index.len() {
@@ -433,7 +447,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         };
         self.buckets.store(buckets, Ordering::Relaxed);
         let old = self.read.swap(next, Ordering::SeqCst).map_addr(|addr| addr & !1);
-        self.promotions.fetch_add(1, Ordering::Relaxed);
+        add(&self.promotions, 1);
         // SAFETY: `old` is not `read` any more, and alone led to the expunged entries (without it there are none); `unused` never
         // was `read`, and is nobody's now.
         unsafe {

@@ -93,6 +93,11 @@ impl<K, V> Entry<K, V> {
         State::of(self.slot.load(SeqCst))
     }
 
+    #[inline(always)]
+    pub(crate) fn is_expunged(&self) -> bool {
+        matches!(self.state(), State::Expunged)
+    }
+
     /// live → live: the node that was there is the caller's to retire.
     #[inline]
     pub(crate) fn replace(&self, current: *mut Node<V>, new: *mut Node<V>) -> Result<(), State<V>> {

@@ -28,7 +28,7 @@ use core::ptr;
 use crate::entry::{Entry, Node};
 use crate::readers::{Grace, Progress, Readers};
 use crate::storage::{Chain, Link, Object, Owned, Pool, Storage, Table};
-use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn, fence};
+use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, add, const_fn, fence};
 
 /// All that a map has retired, and the freeing of it. `I` is the index of its tables.
 pub(crate) struct Collector<K, V, I> {
@@ -143,7 +143,7 @@ impl<K, V, I> Collector<K, V, I> {
     /// # Safety
     ///
     /// The caller took `node` out of its slot (invariant 2 of the module `entry`).
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     pub(crate) unsafe fn retire_node<St: Storage<K, V, Index = I>>(&self, storage: &St, node: *mut Node<V>) {
         // SAFETY: unlinked by the caller, who alone may retire it.
         unsafe { self.retire(storage, tagged(node, NODE), 1) };
@@ -153,7 +153,7 @@ impl<K, V, I> Collector<K, V, I> {
     ///
     /// No table that a pin made from now on can reach leads to this entry; it is EXPUNGED.
     pub(crate) unsafe fn retire_entry<St: Storage<K, V, Index = I>>(&self, storage: &St, entry: *mut Entry<K, V>) {
-        self.entries.fetch_add(1, Ordering::Relaxed);
+        add(&self.entries, 1);
         // SAFETY: the caller's promise.
         unsafe { self.retire(storage, entry_link(entry), 1) };
     }
@@ -170,8 +170,8 @@ impl<K, V, I> Collector<K, V, I> {
         entries: Chain,
     ) {
         let len = entries.len;
-        self.entries.fetch_add(len, Ordering::Relaxed);
-        self.tables.fetch_add(1, Ordering::Relaxed);
+        add(&self.entries, len);
+        add(&self.tables, 1);
         // SAFETY: unlinked by the caller, who alone may retire it; nobody else touches what goes with it.
         unsafe {
             (*storage.locate(table)).set_dead(entries);
@@ -184,8 +184,7 @@ impl<K, V, I> Collector<K, V, I> {
     /// The object is of `storage` and was unlinked (invariant 1); `len` are to be freed with it.
     #[inline(never)]
     unsafe fn retire<St: Storage<K, V, Index = I>>(&self, storage: &St, item: Link, len: usize) {
-        // Relaxed: counts are for information, and for the caller's own `collect`.
-        self.waiting.fetch_add(len, Ordering::Relaxed);
+        add(&self.waiting, len);
         let mut head = self.incoming.load(Ordering::Relaxed);
         loop {
             // SAFETY: an object of the storage.
@@ -200,7 +199,8 @@ impl<K, V, I> Collector<K, V, I> {
     }
 
     /// Frees what can be freed now. Never waits; runs destructors of keys and values.
-    #[inline]
+    #[cfg_attr(small, inline(never))]
+    #[cfg_attr(not(small), inline)]
     pub(crate) fn collect<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         // SeqCst: pairs with the fence in `Readers::poll`. Of the caller, who has unpinned, and another write that has retired
         // something and still saw the pin, at least one sees the other: what was retired is not left behind.
@@ -384,9 +384,9 @@ impl<K, V, I> Collector<K, V, I> {
         let kind = item.addr() & KIND;
         if kind != NODE {
             let count = if kind == ENTRY { &self.entries } else { &self.tables };
-            count.fetch_sub(1, Ordering::Relaxed);
+            add(count, 1_usize.wrapping_neg());
         }
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        add(&self.waiting, 1_usize.wrapping_neg());
         // SAFETY: the caller's promise.
         unsafe {
             match kind {
@@ -450,7 +450,7 @@ unsafe fn next<K, V, St: Storage<K, V>>(storage: &St, item: Link) -> Link {
 /// # Safety
 ///
 /// As for [`next`].
-#[inline(never)]
+#[cfg_attr(not(small), inline(never))]
 unsafe fn set_next<K, V, St: Storage<K, V>>(storage: &St, item: Link, next: Link) {
     // SAFETY: the caller's promise.
     unsafe {

@@ -99,12 +99,6 @@ impl<I> Snapshot<'_, I> {
     }
 }
 
-/// An entry that was found, and the node it held then; `None` when it was DELETED.
-pub(crate) struct Found<'p, K, V> {
-    pub(crate) entry: &'p Entry<K, V>,
-    pub(crate) node: Option<*mut Node<V>>,
-}
-
 /// What an insertion does with a value that is there already.
 #[derive(Clone, Copy)]
 pub(crate) enum OnLive {
@@ -315,7 +309,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     /// As [`probe`](Self::probe), once for all that is rarely done, or done under the lock: inlined it is the largest part of
     /// most operations.
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     pub(crate) fn probe_outlined(
         &self,
         table: Option<&Table<St::Index>>,
@@ -336,23 +330,6 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     ) -> Option<&'p Entry<K, V>> {
         // SAFETY: from a table, under the pin.
         Some(unsafe { self.entry(self.probe(table?, hash, eq)?) })
-    }
-
-    /// Finds the entry of a key in one table. Not inlined, as [`probe_outlined`](Self::probe_outlined).
-    pub(crate) fn find_in<'p>(
-        &'p self,
-        _pin: &'p Pin<'_>,
-        table: Option<&Table<St::Index>>,
-        hash: usize,
-        eq: &mut dyn FnMut(&K) -> bool,
-    ) -> Option<Found<'p, K, V>> {
-        // SAFETY: from a table, under the pin.
-        let entry = unsafe { self.entry(self.probe_outlined(table, hash, eq)?) };
-        match entry.state() {
-            State::Live(node) => Some(Found { entry, node: Some(node) }),
-            State::Deleted => Some(Found { entry, node: None }),
-            State::Expunged => None,
-        }
     }
 }
 
@@ -385,46 +362,43 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         A::lock(&self.lock, || self.dirty.with_mut(|dirty| f(unsafe { &mut *dirty })))
     }
 
-    /// Finds the entry of a key: in `read` without a lock, else in `dirty` under the lock.
+    /// Finds the entry of a key, one that was not EXPUNGED: in `read` without a lock, else in `dirty` under the lock.
     #[inline]
     pub(crate) fn find<'p, A: Acquire>(
         &'p self,
         pin: &'p Pin<'_>,
         hash: usize,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Result<Option<Found<'p, K, V>>, A::Error> {
+    ) -> Result<Option<&'p Entry<K, V>>, A::Error> {
         let read = self.snapshot(pin);
-        if let Some(found) = self.find_in(pin, read.table, hash, &mut eq) {
-            return Ok(Some(found));
+        match self.lookup(pin, read.table, hash, &mut eq) {
+            Some(entry) if !entry.is_expunged() => Ok(Some(entry)),
+            _ if !read.amended() => Ok(None),
+            _ => self.find_locked::<A>(pin, read, hash, &mut eq),
         }
-        if !read.amended() {
-            return Ok(None);
-        }
-        self.find_locked::<A>(pin, read, hash, &mut eq)
     }
 
     /// The slow path of [`find`](Self::find).
-    #[cold]
+    #[cfg_attr(not(small), cold)]
     fn find_locked<'p, A: Acquire>(
         &'p self,
         pin: &'p Pin<'_>,
         seen: Snapshot<'p, St::Index>,
         hash: usize,
         eq: &mut dyn FnMut(&K) -> bool,
-    ) -> Result<Option<Found<'p, K, V>>, A::Error> {
-        self.locked::<A, _>(|dirty| {
-            let mut found = None;
+    ) -> Result<Option<&'p Entry<K, V>>, A::Error> {
+        let handle = self.locked::<A, _>(|dirty| {
             // `read` may have changed before the lock was taken; a table that was probed need not be probed again.
             let read = self.snapshot(pin);
-            if read.word != seen.word {
-                found = self.find_in(pin, read.table, hash, eq);
-            }
-            if found.is_none() {
+            let in_read = if read.is_table_of(seen) { None } else { self.probe_outlined(read.table, hash, eq) };
+            // SAFETY: from a table, under the pin.
+            in_read.filter(|&handle| !unsafe { self.entry(handle) }.is_expunged()).or_else(|| {
                 dirty.miss();
-                found = self.find_in(pin, dirty.table(&self.storage), hash, eq);
-            }
-            found
-        })
+                self.probe_outlined(dirty.table(&self.storage), hash, eq)
+            })
+        })?;
+        // SAFETY: from a table, under the pin.
+        Ok(handle.map(|handle| unsafe { self.entry(handle) }))
     }
 
     /// Looks a key up.
@@ -448,9 +422,14 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         if !read.amended() {
             return Ok(None);
         }
-        let found = self.find_locked::<A>(pin, read, hash, &mut eq)?;
-        // SAFETY: as above.
-        Ok(found.and_then(|found| Some((&found.entry.key, unsafe { self.value(found.node?) }))))
+        Ok(match self.find_locked::<A>(pin, read, hash, &mut eq)? {
+            Some(entry) => match entry.state() {
+                // SAFETY: as above.
+                State::Live(node) => Some((&entry.key, unsafe { self.value(node) })),
+                State::Deleted | State::Expunged => None,
+            },
+            None => None,
+        })
     }
 }
 

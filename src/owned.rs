@@ -17,7 +17,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     pub(crate) fn get_mut(&mut self, hash: usize, eq: impl FnMut(&K) -> bool) -> Option<&mut V> {
         let pin = self.pin();
         let found = Never::unwrap(self.find::<Wait>(&pin, hash, eq));
-        let node = found?.node?;
+        let State::Live(node) = found?.state() else { return None };
         drop(pin);
         // The lookup may have promoted.
         self.collect(Effort::All);

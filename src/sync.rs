@@ -21,6 +21,13 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+/// Adds to a word, in one function when compiled for size: a read-modify-write is a loop on most cores. SeqCst.
+#[cfg_attr(small, inline(never))]
+#[cfg_attr(not(small), inline)]
+pub(crate) fn add(word: &AtomicUsize, n: usize) {
+    word.fetch_add(n, Ordering::SeqCst);
+}
+
 #[cfg(not(loom))]
 mod real {
     pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize, fence};

@@ -288,8 +288,7 @@ where
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     fn inserted_again<A: Acquire>(
         &self,
         hash: usize,

@@ -79,7 +79,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// What [`with_memory`](Self::with_memory) does after the first attempt.
-    #[cold]
+    #[cfg_attr(not(small), cold)]
     pub(crate) fn again<I, R>(
         &self,
         mut input: I,
@@ -106,7 +106,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Frees what can be, for an operation that has found no memory, after `attempt` others. Whether to try again.
     ///
     /// Never waits for the lock: overwriting does not, and a handler that overwrites may have interrupted who has it.
-    #[cold]
+    #[cfg_attr(not(small), cold)]
     fn recover(&self, attempt: usize) -> bool {
         match (attempt, St::LIMIT) {
             (0, _) => true,

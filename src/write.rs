@@ -12,7 +12,7 @@ use crate::dirty::{Detached, InsertOutcome, Taken, leads_to};
 use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind};
 use crate::garbage::{Effort, entry_link};
-use crate::map::{Acquire, Core, Found, Inserted, Never, OnLive, Snapshot, Unlinked, Wait};
+use crate::map::{Acquire, Core, Inserted, Never, OnLive, Snapshot, Unlinked, Wait};
 use crate::readers::{Pin, Readers};
 use crate::storage::{Chain, Index, Owned, Pool, Reserved, Storage};
 use crate::sync::{Ordering, fence};
@@ -81,7 +81,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// [`insert`](Self::insert), not inlined: for all but the first attempt.
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     pub(crate) fn insert_outlined<A: Acquire>(
         &self,
         pin: &Pin<'_>,
@@ -96,7 +96,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// Inserts a key that has no live entry in `read`.
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     fn insert_absent<'p, A: Acquire>(
         &'p self,
         pin: &'p Pin<'_>,
@@ -183,7 +183,6 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Attempts to remove a key. Returns its node.
     ///
     /// Most keys are in `read`, as for [`insert`](Self::insert).
-    #[cfg_attr(small, inline(never))]
     #[cfg_attr(not(small), inline(always))]
     pub(crate) fn remove<'p, A: Acquire>(
         &'p self,
@@ -206,7 +205,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// Goes on with a removal of which an attempt failed.
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     pub(crate) fn remove_again<'p, A: Acquire>(
         &'p self,
         pin: &'p Pin<'_>,
@@ -226,7 +225,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// Removes a key that is not in the table that was seen.
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     fn remove_locked<'p, A: Acquire>(
         &'p self,
         pin: &'p Pin<'_>,
@@ -263,7 +262,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         mut attempt: impl FnMut(&'p Entry<K, V>, *mut Node<V>) -> Result<R, State<V>>,
     ) -> Result<Option<R>, A::Error> {
         loop {
-            let Some(Found { entry, .. }) = self.find::<A>(pin, hash, &mut eq)? else { return Ok(None) };
+            let Some(entry) = self.find::<A>(pin, hash, &mut eq)? else { return Ok(None) };
             match self.edit_entry(entry, |current| attempt(entry, current)) {
                 Edit::Done(result) => return Ok(Some(result)),
                 Edit::Absent => return Ok(None),

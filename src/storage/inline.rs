@@ -17,7 +17,7 @@
 #[cfg(loom)]
 use core::array;
 use core::cell::UnsafeCell;
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, offset_of};
 use core::ptr;
 use core::slice;
 
@@ -59,11 +59,12 @@ struct Cells<T, const N: usize, const SPARE: usize> {
 
 #[repr(C)]
 struct Cell<T> {
-    /// First, so that its address is the cell's.
-    object: UnsafeCell<MaybeUninit<T>>,
     /// [`IN_USE`] and, above it, what is next in a list; or, of a free cell, the number of another one that may be free, times
     /// two, or 0 for the one that follows. A new map is all zeros, so that a `static` one takes no flash.
+    ///
+    /// First, so that its address is the cell's.
     link: AtomicUsize,
+    object: UnsafeCell<MaybeUninit<T>>,
 }
 
 const IN_USE: usize = 1;
@@ -92,7 +93,7 @@ impl<T, const N: usize, const SPARE: usize> Row<T, N, SPARE> {
 impl<T> Cell<T> {
     const_fn! {
         fn new() -> Self {
-            Self { object: UnsafeCell::new(MaybeUninit::uninit()), link: AtomicUsize::new(0) }
+            Self { link: AtomicUsize::new(0), object: UnsafeCell::new(MaybeUninit::zeroed()) }
         }
     }
 }
@@ -112,46 +113,21 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
 
     /// `None` when all cells are in use; or when another context, during the call, released one that was looked at already and
     /// took one that was not. (Operations that find no memory try again.)
-    #[cfg_attr(small, inline(never))]
-    #[cfg_attr(not(small), inline)]
+    #[inline]
     fn reserve(&self) -> Option<*mut T> {
+        let links = Links {
+            first: self.cells.as_slice().as_ptr().cast(),
+            stride: size_of::<Cell<T>>(),
+            len: Row::<Cell<T>, N, SPARE>::LEN,
+            hint: &self.hint,
+        };
         // Relaxed: a hint.
         let number = self.hint.load(Ordering::Relaxed);
-        self.take(number).or_else(|| self.search(number))
-    }
-
-    /// Looks at all cells, beginning with the one after this.
-    #[cold]
-    #[inline(never)]
-    fn search(&self, mut number: usize) -> Option<*mut T> {
-        for _ in 0..Row::<Cell<T>, N, SPARE>::LEN {
-            number = if number < Row::<Cell<T>, N, SPARE>::LEN { number + 1 } else { 1 };
-            if let Some(handle) = self.take(number) {
-                return Some(handle);
-            }
+        let first = if cfg!(small) { 0 } else { links.take(number) };
+        match if first == 0 { links.search(number) } else { first } {
+            0 => None,
+            number => Some(handle(number)),
         }
-        None
-    }
-
-    /// Takes this cell, if it is one and is free.
-    #[inline]
-    fn take(&self, number: usize) -> Option<*mut T> {
-        let cell = self.cells.as_slice().get(number.wrapping_sub(1))?;
-        // Relaxed: the compare-and-swap decides. It has no ABA: whatever happened in between, the cell is free
-        // when the word says so.
-        let word = cell.link.load(Ordering::Relaxed);
-        // Acquire: pairs with the Release in `release`; what was done with the memory is over.
-        if word & IN_USE != 0
-            || cell.link.compare_exchange(word, IN_USE, Ordering::Acquire, Ordering::Relaxed).is_err()
-        {
-            return None;
-        }
-        let next = match word >> 1 {
-            0 => number + 1,
-            next => next,
-        };
-        self.hint.store(next, Ordering::Relaxed);
-        Some(handle(number))
     }
 
     /// # Safety
@@ -176,6 +152,56 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
     unsafe fn cell(&self, handle: *mut T) -> &Cell<T> {
         // SAFETY: the number of one of the cells.
         unsafe { self.cells.as_slice().get_unchecked(number(handle) - 1) }
+    }
+}
+
+/// The links of a pool's cells, whatever the cells hold: so that looking for a free one is one function.
+#[derive(Clone, Copy)]
+struct Links<'a> {
+    first: *const AtomicUsize,
+    /// The distance from one to the next, in bytes.
+    stride: usize,
+    len: usize,
+    hint: &'a AtomicUsize,
+}
+
+impl Links<'_> {
+    /// Looks at all cells, beginning with this one, and takes the first free one. 0: there is none; or another context, during
+    /// the call, released one that was looked at already and took one that was not. (Operations that find no memory try again.)
+    #[cfg_attr(not(small), cold)]
+    #[inline(never)]
+    fn search(self, mut number: usize) -> usize {
+        for _ in 0..=self.len {
+            let taken = self.take(number);
+            if taken != 0 {
+                return taken;
+            }
+            number = if number < self.len { number + 1 } else { 1 };
+        }
+        0
+    }
+
+    /// Takes this cell, if it is one and is free; 0 if not.
+    #[inline]
+    fn take(self, number: usize) -> usize {
+        if number.wrapping_sub(1) >= self.len {
+            return 0;
+        }
+        // SAFETY: one of the cells, of which the link is the first thing.
+        let link = unsafe { &*self.first.byte_add((number - 1) * self.stride) };
+        // Relaxed: the compare-and-swap decides. It has no ABA: whatever happened in between, the cell is free
+        // when the word says so.
+        let word = link.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release in `release`; what was done with the memory is over.
+        if word & IN_USE != 0 || link.compare_exchange(word, IN_USE, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            return 0;
+        }
+        let next = match word >> 1 {
+            0 => number + 1,
+            next => next,
+        };
+        self.hint.store(next, Ordering::Relaxed);
+        number
     }
 }
 
@@ -217,8 +243,12 @@ macro_rules! pool {
 
             #[inline(always)]
             unsafe fn handle_at(&self, object: *mut $object) -> *mut $object {
-                // SAFETY: the object is the first thing in one of the cells (the caller's promise).
-                handle(1 + unsafe { object.cast::<Cell<$object>>().offset_from(self.$cells.cells.as_slice().as_ptr()) } as usize)
+                // SAFETY: the object is in one of the cells (the caller's promise).
+                let number = unsafe {
+                    let cell = object.byte_sub(offset_of!(Cell<$object>, object)).cast::<Cell<$object>>();
+                    cell.offset_from(self.$cells.cells.as_slice().as_ptr())
+                };
+                handle(number as usize + 1)
             }
 
             unsafe fn next(&self, handle: *mut $object) -> Link {
@@ -255,8 +285,9 @@ unsafe impl<K, V, const N: usize, const SPARE: usize> Storage<K, V> for Inline<K
 
     fn table(&self, _capacity: usize) -> Option<Owned<'_, Table<Self::Index>, Self>> {
         let memory = Reserved::new(self)?;
-        // SAFETY: it is initialised, in its place: it may be larger than the stack of a small system.
-        Some(unsafe { memory.fill_with(|table| Table::init(table, |index| InlineIndex::init(index))) })
+        // SAFETY: the memory is zeroed when the map is made, and left so by the last table in it: that is an empty index. (All
+        // else of the table is initialised, in its place: it may be larger than the stack of a small system.)
+        Some(unsafe { memory.fill_with(|table| Table::init(table)) })
     }
 }
 

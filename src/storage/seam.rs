@@ -188,18 +188,17 @@ impl<I> Table<I> {
         Self { lifetime: Lifetime::new(), dead: ExclusiveCell::new(Chain::new()), index }
     }
 
-    /// Makes a table in this memory.
+    /// Makes a table in this memory, around the index that is there.
     ///
     /// # Safety
     ///
-    /// The memory is valid for a table, and the caller's.
+    /// The memory is valid for a table, and the caller's, and there is an index in it.
     #[cfg(feature = "heapless")]
-    pub(crate) unsafe fn init(table: *mut Self, index: impl FnOnce(*mut I)) {
+    pub(crate) unsafe fn init(table: *mut Self) {
         // SAFETY: the caller's promise.
         unsafe {
             (&raw mut (*table).lifetime).write(Lifetime::new());
             (&raw mut (*table).dead).write(ExclusiveCell::new(Chain::new()));
-            index(&raw mut (*table).index);
         }
     }
 

@@ -10,7 +10,7 @@ use core::slice;
 use super::{Row, handle, number};
 use crate::storage::{Index, Vacant};
 
-/// An index for up to `N + SPARE` entries. A slot is 0 or the number of an entry.
+/// An index for up to `N + SPARE` entries. A slot is 0 or the number of an entry: all bytes 0 are an empty index.
 ///
 /// At most 32,767 entries, so that a fraction of 15 bits of a hash, times the number of slots, stays within 32 bits.
 pub struct InlineIndex<const N: usize, const SPARE: usize> {
@@ -38,18 +38,6 @@ impl<const N: usize, const SPARE: usize> Slots<N, SPARE> {
 }
 
 impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
-    /// Makes an empty index in this memory.
-    ///
-    /// # Safety
-    ///
-    /// The memory is valid for an index, and the caller's.
-    pub(super) unsafe fn init(index: *mut Self) {
-        // SAFETY: the caller's promise. All slots 0: all empty.
-        unsafe {
-            (&raw mut (*index).slots).write_bytes(0, 1);
-            (&raw mut (*index).len).write(0);
-        }
-    }
 
     /// What is in a slot; a slot that does not exist is empty.
     #[inline(always)]
@@ -87,6 +75,19 @@ impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
 pub struct Empty<'a, const N: usize, const SPARE: usize> {
     index: &'a mut InlineIndex<N, SPARE>,
     slot: usize,
+}
+
+/// Leaves an empty one behind: the next table in this memory is made under the lock, in no time.
+impl<const N: usize, const SPARE: usize> Drop for InlineIndex<N, SPARE> {
+    fn drop(&mut self) {
+        for slot in self.slots.as_mut_slice() {
+            // Volatile, when compiled for size: else it becomes a call of `memset`, which is ten times as large as this
+            // loop, and which a small firmware may have no other use for.
+            // SAFETY: it is a reference.
+            if cfg!(small) { unsafe { ptr::from_mut(slot).write_volatile(0) } } else { *slot = 0 }
+        }
+        self.len = 0;
+    }
 }
 
 impl<E, const N: usize, const SPARE: usize> Vacant<E> for Empty<'_, N, SPARE> {
