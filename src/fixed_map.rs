@@ -131,6 +131,7 @@ where
     /// assert_eq!(map.insert(37, "b")?.as_deref(), Some(&"a"));
     /// # Ok::<(), twinmap::InsertError<i32, &str>>(())
     /// ```
+    #[inline]
     pub fn insert(&self, key: K, value: V) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
         self.insert_with::<Wait>(key, value)
     }

@@ -407,11 +407,11 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         &'p self,
         pin: &'p Pin<'_>,
         hash: usize,
-        mut eq: impl FnMut(&K) -> bool,
+        eq: impl Fn(&K) -> bool + Copy,
     ) -> Result<Option<(&'p K, &'p V)>, A::Error> {
         let read = self.snapshot(pin);
         // `find`, but a hit returns here: what becomes of a miss shares no code with it, and costs it nothing.
-        if let Some(entry) = self.lookup(pin, read.table, hash, &mut eq) {
+        if let Some(entry) = self.lookup(pin, read.table, hash, eq) {
             match entry.state() {
                 // SAFETY: from the slot, under the pin.
                 State::Live(node) => return Ok(Some((&entry.key, unsafe { self.value(node) }))),
@@ -422,7 +422,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         if !read.amended() {
             return Ok(None);
         }
-        Ok(match self.find_locked::<A>(pin, read, hash, &mut eq)? {
+        Ok(match self.find_locked::<A>(pin, read, hash, &mut { eq })? {
             Some(entry) => match entry.state() {
                 // SAFETY: as above.
                 State::Live(node) => Some((&entry.key, unsafe { self.value(node) })),

@@ -82,6 +82,7 @@ where
     /// assert!(map.insert(37, "a").is_none());
     /// assert_eq!(map.insert(37, "b").as_deref(), Some(&"a"));
     /// ```
+    #[inline]
     pub fn insert(&self, key: K, value: V) -> Option<Ref<'_, K, V>> {
         self.insert_with::<Wait>(key, value).unwrap_or_else(|error| give_up::<V>(error.kind))
     }

@@ -271,7 +271,7 @@ where
         })
     }
 
-    #[inline]
+    #[cfg_attr(not(small), inline(never))]
     fn inserted<A: Acquire>(
         &self,
         hash: usize,
