@@ -173,7 +173,7 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
 
 /// Whether the table leads to this very entry. By its handle and the hash that it keeps: what `Eq` and `Hash` say must
 /// not decide about memory.
-#[inline(never)]
+#[cfg_attr(not(small), inline(never))]
 pub(crate) fn leads_to<K, V, I>(table: Option<&Table<I>>, entry: &Entry<K, V>, handle: *mut Entry<K, V>) -> bool
 where
     I: Index<Entry<K, V>>,
@@ -242,14 +242,15 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::Raced };
         // SAFETY: the entry is in the table.
-        let vacant = match table.index_mut().find_or_vacant(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key })) {
-            Ok(handle) => {
-                dirty.miss();
-                // SAFETY: from `dirty`, under the lock and the pin.
-                return self.revive_locked(unsafe { self.entry(handle) }, node);
-            }
-            Err(vacant) => vacant,
-        };
+        let vacant =
+            match table.index_mut().find_or_vacant(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key })) {
+                Ok(handle) => {
+                    dirty.miss();
+                    // SAFETY: from `dirty`, under the lock and the pin.
+                    return self.revive_locked(unsafe { self.entry(handle) }, node);
+                }
+                Err(vacant) => vacant,
+            };
         if !self.count.claim() {
             return InsertOutcome::Rejected(self.full_or_busy());
         }
@@ -334,8 +335,10 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             self.read.store(word, Ordering::SeqCst);
         })?;
         (dirty.cursor, dirty.end, dirty.reserved, dirty.misses) = (0, buckets, copied, 0);
-        let new = dirty.table(&self.storage).map_or(0, |table| table.index().buckets());
-        self.buckets.store(buckets.max(new), Ordering::Relaxed);
+        if St::LIMIT.is_none() {
+            let new = dirty.table(&self.storage).map_or(0, |table| table.index().buckets());
+            self.buckets.store(buckets.max(new), Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -445,17 +448,19 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             0 => (ptr::null_mut(), table, 0),
             _ => (table, ptr::null_mut(), index.buckets()),
         };
-        self.buckets.store(buckets, Ordering::Relaxed);
+        if St::LIMIT.is_none() {
+            self.buckets.store(buckets, Ordering::Relaxed);
+        }
         let old = self.read.swap(next, Ordering::SeqCst).map_addr(|addr| addr & !1);
         add(&self.promotions, 1);
         // SAFETY: `old` is not `read` any more, and alone led to the expunged entries (without it there are none); `unused` never
         // was `read`, and is nobody's now.
         unsafe {
             if !old.is_null() {
-                self.garbage.retire_table(&self.storage, old, expunged);
+                self.garbage.retire_table(&self.storage, &self.readers, old, expunged);
             }
             if !unused.is_null() {
-                self.garbage.retire_table(&self.storage, unused, Chain::new());
+                self.garbage.retire_table(&self.storage, &self.readers, unused, Chain::new());
             }
         }
     }

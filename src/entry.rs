@@ -126,7 +126,6 @@ impl<K, V> Entry<K, V> {
     pub(crate) fn kill(&self) -> State<V> {
         State::of(self.slot.swap(expunged(), SeqCst))
     }
-
 }
 
 #[cfg_attr(small, inline(never))]

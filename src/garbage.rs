@@ -1,6 +1,6 @@
 //! What was unlinked and is not freed yet.
 //!
-//! A write that unlinks a node, an entry or a table *retires* it here: onto one intrusive stack, by the word that its memory
+//! A write that unlinks a node, an entry or a table *retires* it here: onto an intrusive stack, by the word that its memory
 //! has for this, without an allocation.
 //! [`Collector::collect`] takes all that has been retired as one *batch*, waits (by being called again, never by blocking)
 //! until the batch's grace period is over, and frees it. With nobody pinned, all of this happens in the one call.
@@ -28,14 +28,11 @@ use core::ptr;
 use crate::entry::{Entry, Node};
 use crate::readers::{Grace, Progress, Readers};
 use crate::storage::{Chain, Link, Object, Owned, Pool, Storage, Table};
-use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, add, const_fn, fence};
+use crate::sync::{AtomicUsize, ExclusiveCell, Ordering, add, const_fn, fence};
 
 /// All that a map has retired, and the freeing of it. `I` is the index of its tables.
 pub(crate) struct Collector<K, V, I> {
-    /// What came since the batch was taken.
-    incoming: AtomicPtr<()>,
-    /// How many objects wait, of any kind; and of these, entries and tables.
-    waiting: AtomicUsize,
+    /// Of what waits, the entries and the tables. (How much there is in all is counted in stripes, as what was retired.)
     entries: AtomicUsize,
     tables: AtomicUsize,
     collector: AtomicUsize,
@@ -84,6 +81,8 @@ pub(crate) enum Effort {
 
 /// A write leaves at most one entry to be freed, and a promotion is paid for by as many writes as it frees entries.
 const SOME: usize = 2;
+/// So much may wait before a write that cannot tell whether something can be freed goes and sees.
+const MANY: usize = 64;
 
 const IDLE: usize = 0;
 const BUSY: usize = 1;
@@ -112,8 +111,6 @@ impl<K, V, I> Collector<K, V, I> {
     const_fn! {
         pub(crate) fn new() -> Self {
             Self {
-                incoming: AtomicPtr::new(ptr::null_mut()),
-                waiting: AtomicUsize::new(0),
                 entries: AtomicUsize::new(0),
                 tables: AtomicUsize::new(0),
                 collector: AtomicUsize::new(IDLE),
@@ -123,20 +120,14 @@ impl<K, V, I> Collector<K, V, I> {
         }
     }
 
-    /// Whether nothing waits.
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0
-    }
-
     pub(crate) fn tables(&self) -> usize {
         self.tables.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn garbage(&self) -> Garbage {
+    pub(crate) fn garbage(&self, readers: &Readers) -> Garbage {
         let (entries, tables) = (self.entries.load(Ordering::Relaxed), self.tables());
-        // Three words are not of one moment.
-        let values = self.waiting.load(Ordering::Relaxed).saturating_sub(entries + tables);
+        // These words are not of one moment.
+        let values = (waiting(readers).cast_signed() - (entries + tables).cast_signed()).max(0) as usize;
         Garbage { values, entries, tables }
     }
 
@@ -144,18 +135,28 @@ impl<K, V, I> Collector<K, V, I> {
     ///
     /// The caller took `node` out of its slot (invariant 2 of the module `entry`).
     #[cfg_attr(not(small), inline(never))]
-    pub(crate) unsafe fn retire_node<St: Storage<K, V, Index = I>>(&self, storage: &St, node: *mut Node<V>) {
+    pub(crate) unsafe fn retire_node<St: Storage<K, V, Index = I>>(
+        &self,
+        storage: &St,
+        readers: &Readers,
+        node: *mut Node<V>,
+    ) {
         // SAFETY: unlinked by the caller, who alone may retire it.
-        unsafe { self.retire(storage, tagged(node, NODE), 1) };
+        unsafe { self.retire(storage, readers, tagged(node, NODE), 1) };
     }
 
     /// # Safety
     ///
     /// No table that a pin made from now on can reach leads to this entry; it is EXPUNGED.
-    pub(crate) unsafe fn retire_entry<St: Storage<K, V, Index = I>>(&self, storage: &St, entry: *mut Entry<K, V>) {
+    pub(crate) unsafe fn retire_entry<St: Storage<K, V, Index = I>>(
+        &self,
+        storage: &St,
+        readers: &Readers,
+        entry: *mut Entry<K, V>,
+    ) {
         add(&self.entries, 1);
         // SAFETY: the caller's promise.
-        unsafe { self.retire(storage, entry_link(entry), 1) };
+        unsafe { self.retire(storage, readers, entry_link(entry), 1) };
     }
 
     /// Retires a table, and entries with it.
@@ -166,6 +167,7 @@ impl<K, V, I> Collector<K, V, I> {
     pub(crate) unsafe fn retire_table<St: Storage<K, V, Index = I>>(
         &self,
         storage: &St,
+        readers: &Readers,
         table: *mut Table<I>,
         entries: Chain,
     ) {
@@ -175,7 +177,7 @@ impl<K, V, I> Collector<K, V, I> {
         // SAFETY: unlinked by the caller, who alone may retire it; nobody else touches what goes with it.
         unsafe {
             (*storage.locate(table)).set_dead(entries);
-            self.retire(storage, tagged(table, TABLE), 1 + len);
+            self.retire(storage, readers, tagged(table, TABLE), 1 + len);
         }
     }
 
@@ -183,15 +185,16 @@ impl<K, V, I> Collector<K, V, I> {
     ///
     /// The object is of `storage` and was unlinked (invariant 1); `len` are to be freed with it.
     #[inline(never)]
-    unsafe fn retire<St: Storage<K, V, Index = I>>(&self, storage: &St, item: Link, len: usize) {
-        add(&self.waiting, len);
-        let mut head = self.incoming.load(Ordering::Relaxed);
+    unsafe fn retire<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, item: Link, len: usize) {
+        let stripe = readers.here();
+        add(&stripe.waiting, len);
+        let mut head = stripe.retired.load(Ordering::Relaxed);
         loop {
             // SAFETY: an object of the storage.
             unsafe { set_next(storage, item, head) };
             // Release: pairs with the Acquire of the one who takes the stack; carries the links and the unlinking.
             // A stack that is only ever taken whole has no ABA.
-            match self.incoming.compare_exchange_weak(head, item, Ordering::Release, Ordering::Relaxed) {
+            match stripe.retired.compare_exchange_weak(head, item, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
@@ -205,7 +208,12 @@ impl<K, V, I> Collector<K, V, I> {
         // SeqCst: pairs with the fence in `Readers::poll`. Of the caller, who has unpinned, and another write that has retired
         // something and still saw the pin, at least one sees the other: what was retired is not left behind.
         fence(Ordering::SeqCst);
-        if !self.is_empty() {
+        let waiting = waiting(readers);
+        // While somebody is pinned, there is mostly nothing to be freed, and looking for it costs more than the write: it is
+        // enough to do it now and then. (Where memory is limited, each piece counts.)
+        let worthwhile =
+            || matches!(effort, Effort::All) || St::LIMIT.is_some() || waiting >= MANY || readers.is_idle();
+        if waiting != 0 && worthwhile() {
             self.collect_outlined(storage, readers, effort);
         }
     }
@@ -227,18 +235,22 @@ impl<K, V, I> Collector<K, V, I> {
         fence(Ordering::SeqCst);
         // SAFETY: unlinked by the caller, who alone may free or retire it; when nobody is pinned nothing can reach it.
         unsafe {
-            if readers.is_idle() {
+            let idle = readers.is_idle();
+            if idle {
                 free(storage, node);
             } else {
-                self.retire_node(storage, node);
+                self.retire_node(storage, readers, node);
             }
-        }
-        if !self.is_empty() {
-            self.collect_outlined(storage, readers, Effort::Some);
+            // (When it was idle, `collect` would only look again.)
+            if !idle || cfg!(small) {
+                self.collect(storage, readers, Effort::Some);
+            } else if waiting(readers) != 0 {
+                self.collect_outlined(storage, readers, Effort::Some);
+            }
         }
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     fn collect_outlined<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         // AcqRel: pairs with the collector's compare-and-swap below; it sees what the caller retired and whom it
         // unpinned, and a new collector sees what the last one left.
@@ -253,10 +265,10 @@ impl<K, V, I> Collector<K, V, I> {
             // SAFETY: this caller is the collector (invariant 2).
             unsafe {
                 while self.take_over(storage, readers) {
-                    self.free_batch(storage);
+                    self.free_batch(storage, readers);
                 }
                 let all = matches!(effort, Effort::All);
-                while (all || few > 0) && self.free_dead(storage) {
+                while (all || few > 0) && self.free_dead(storage, readers) {
                     few = few.saturating_sub(1);
                 }
             }
@@ -278,9 +290,10 @@ impl<K, V, I> Collector<K, V, I> {
         self.held.with_mut(|held| {
             // SAFETY: it is the collector's.
             let held = unsafe { &mut *held };
+            // SAFETY: what comes to the batch is the collector's; the objects are of the storage.
+            let mut take = || unsafe { take(storage, readers, &mut held.batch) };
             if held.grace.is_none() {
-                held.batch = self.take();
-                held.grace = (!held.batch.is_null()).then(|| readers.grace());
+                held.grace = take().then(|| readers.grace());
             }
             let Some(grace) = &mut held.grace else { return false };
             match readers.poll(grace) {
@@ -289,17 +302,7 @@ impl<K, V, I> Collector<K, V, I> {
                 // What is retired during a long pin would otherwise begin to wait when it is gone, and another
                 // one there.
                 Progress::Extensible => {
-                    let mut item = self.take();
-                    if !item.is_null() {
-                        while !item.is_null() {
-                            // SAFETY: objects of the storage, which are the collector's.
-                            unsafe {
-                                let next = next(storage, item);
-                                set_next(storage, item, held.batch);
-                                held.batch = item;
-                                item = next;
-                            }
-                        }
+                    if take() {
                         readers.extend(grace);
                     }
                 }
@@ -308,22 +311,13 @@ impl<K, V, I> Collector<K, V, I> {
         })
     }
 
-    fn take(&self) -> Link {
-        // Relaxed: if an object is missed here, its retirer's own `collect` comes after.
-        if self.incoming.load(Ordering::Relaxed).is_null() {
-            return ptr::null_mut();
-        }
-        // Acquire: pairs with the Release in `retire`.
-        self.incoming.swap(ptr::null_mut(), Ordering::Acquire)
-    }
-
     /// Frees the batch, one object after the other, but the entries that come with a table, which are dead then. Should a
     /// destructor panic, the grace period stays, and it stays over: the next collector goes on with the rest.
     ///
     /// # Safety
     ///
     /// The caller is the collector, and the batch's grace period is over.
-    unsafe fn free_batch<St: Storage<K, V, Index = I>>(&self, storage: &St) {
+    unsafe fn free_batch<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
         // SAFETY: the batch is the collector's; of what was unlinked and whose grace period is over, nothing can be reached any
         // more, and each is in no list any more.
         unsafe {
@@ -348,7 +342,7 @@ impl<K, V, I> Collector<K, V, I> {
                 if item.is_null() {
                     return;
                 }
-                self.free(storage, item);
+                self.free(storage, readers, item);
             }
         }
     }
@@ -358,7 +352,7 @@ impl<K, V, I> Collector<K, V, I> {
     /// # Safety
     ///
     /// The caller is the collector.
-    unsafe fn free_dead<St: Storage<K, V, Index = I>>(&self, storage: &St) -> bool {
+    unsafe fn free_dead<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) -> bool {
         // SAFETY: the dead are the collector's, and nothing can reach them any more.
         unsafe {
             let item = self.held.with_mut(|held| {
@@ -370,7 +364,7 @@ impl<K, V, I> Collector<K, V, I> {
                 item
             });
             if !item.is_null() {
-                self.free(storage, item);
+                self.free(storage, readers, item);
             }
             !item.is_null()
         }
@@ -380,13 +374,13 @@ impl<K, V, I> Collector<K, V, I> {
     ///
     /// As for the function [`free`], of an object of any kind.
     #[inline(never)]
-    unsafe fn free<St: Storage<K, V, Index = I>>(&self, storage: &St, item: Link) {
+    unsafe fn free<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, item: Link) {
         let kind = item.addr() & KIND;
         if kind != NODE {
             let count = if kind == ENTRY { &self.entries } else { &self.tables };
             add(count, 1_usize.wrapping_neg());
         }
-        add(&self.waiting, 1_usize.wrapping_neg());
+        add(&readers.here().waiting, 1_usize.wrapping_neg());
         // SAFETY: the caller's promise.
         unsafe {
             match kind {
@@ -428,6 +422,44 @@ unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
         (*pool.locate(item)).lifetime().end();
         drop(Owned::new(pool, item));
     }
+}
+
+/// How many objects wait, of any kind. A stripe's count may be below zero: who frees an object counts in another one.
+#[inline]
+fn waiting(readers: &Readers) -> usize {
+    readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.waiting.load(Ordering::Relaxed)))
+}
+
+/// Takes all that has been retired, and puts it to a list. Whether there was something.
+///
+/// # Safety
+///
+/// The list is the caller's, and the objects are of `storage`.
+unsafe fn take<K, V, St: Storage<K, V>>(storage: &St, readers: &Readers, list: &mut Link) -> bool {
+    let mut found = false;
+    for stripe in readers.stripes() {
+        // Relaxed: if an object is missed here, its retirer's own `collect` comes after.
+        if stripe.retired.load(Ordering::Relaxed).is_null() {
+            continue;
+        }
+        // Acquire: pairs with the Release in `retire`.
+        let mut item = stripe.retired.swap(ptr::null_mut(), Ordering::Acquire);
+        found |= !item.is_null();
+        if list.is_null() {
+            *list = item;
+            continue;
+        }
+        while !item.is_null() {
+            // SAFETY: objects of the storage, which belong to the caller now.
+            unsafe {
+                let next = next(storage, item);
+                set_next(storage, item, *list);
+                *list = item;
+                item = next;
+            }
+        }
+    }
+    found
 }
 
 /// The link of an object of any kind.

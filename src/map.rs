@@ -95,7 +95,7 @@ impl<I> Snapshot<'_, I> {
     }
 
     pub(crate) fn is_table_of(&self, other: Self) -> bool {
-        self.table.map(ptr::from_ref) == other.table.map(ptr::from_ref)
+        self.word.addr() ^ other.word.addr() <= 1
     }
 }
 
@@ -147,7 +147,7 @@ impl<'p, K, V, St: Storage<K, V>, L> Unlinked<'p, K, V, St, L> {
 impl<K, V, St: Storage<K, V>, L> Drop for Unlinked<'_, K, V, St, L> {
     fn drop(&mut self) {
         // SAFETY: its owner alone may retire it.
-        unsafe { self.core.garbage.retire_node(&self.core.storage, self.node) };
+        unsafe { self.core.garbage.retire_node(&self.core.storage, &self.core.readers, self.node) };
     }
 }
 
@@ -342,7 +342,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     ) -> Result<R, A::Error> {
         let (result, due) = self.section::<A, _>(|dirty| {
             let result = f(dirty);
-            (result, dirty.is_due(&self.storage))
+            // (Compiled for size, the step finds out itself.)
+            (result, cfg!(small) || dirty.is_due(&self.storage))
         })?;
         if due {
             self.step_locked::<A>();
@@ -350,7 +351,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(result)
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(small), inline(never))]
     fn step_locked<A: Acquire>(&self) {
         // When somebody else has the lock now, that is who does a step.
         let _ = self.section::<A, _>(|dirty| self.step(dirty));

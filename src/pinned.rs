@@ -10,8 +10,8 @@ use core::ptr::{self, NonNull};
 use equivalent::Equivalent;
 use mutex_traits::ScopedRawMutex;
 
-use crate::error::{CompareExchangeError, ErrorKind, InsertError, WouldBlock};
 use crate::entry::Node;
+use crate::error::{CompareExchangeError, ErrorKind, InsertError, WouldBlock};
 use crate::garbage::{Effort, Garbage};
 use crate::iter::{Iter, Keys, Values};
 use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Unlinked, Wait, Walk};
@@ -213,7 +213,7 @@ where
     fn inserted<A: Acquire>(&self, key: K, value: V, on_live: OnLive) -> Result<Inserted<V>, InsertError<K, V>> {
         let hash = self.map.hash(&key);
         let core = &self.map.core;
-        let inserted = core.with_memory((key, value), |input| {
+        let inserted = core.with_memory::<A, _, _>((key, value), |input| {
             let inserted = core.insert_outlined::<A>(&self.pin, hash, input, on_live);
             inserted.map_err(|Refused { input, why }| (input, why))
         });
@@ -241,7 +241,7 @@ where
     {
         let hash = self.map.hash(key);
         let core = &self.map.core;
-        let updated = core.with_memory((), |()| {
+        let updated = core.with_memory::<Wait, _, _>((), |()| {
             core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind.into()))
         });
         core.collect(Effort::Some);
@@ -276,7 +276,7 @@ where
     {
         let hash = self.map.hash(key);
         let core = &self.map.core;
-        let exchanged = core.with_memory(new, |new| {
+        let exchanged = core.with_memory::<Wait, _, _>(new, |new| {
             match core.compare_exchange(&self.pin, hash, |k| key.equivalent(k), current, new) {
                 Err(CompareExchangeError { new, kind: Some(kind), .. }) => Err((new, kind.into())),
                 done => Ok(done),

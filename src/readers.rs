@@ -23,21 +23,32 @@
 //! 3. **The flip is for progress.** Overlapping readers could keep one counter above zero for ever. New readers are
 //!    therefore sent to the other phase, once that other phase was seen empty; the old one then drains.
 
-use crate::sync::{AtomicUsize, Ordering, const_fn, fence};
+use core::ptr;
+
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, const_fn, fence};
 
 /// Stripes of counters. One on bare metal, where there are few cores and little memory; several cache lines on a
 /// host, so that readers on different cores do not write to the same line.
 const STRIPES: usize = if cfg!(any(target_os = "none", loom)) { 1 } else { 8 };
 
+/// What the callers of one stripe write to.
 #[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
-struct Stripe {
+pub(crate) struct Stripe {
     pins: [AtomicUsize; 2],
+    /// What they have retired, and how much of that waits: the module [`garbage`](crate::garbage)'s, here so that a write, too,
+    /// goes to a cache line that no other core writes to.
+    pub(crate) retired: AtomicPtr<()>,
+    pub(crate) waiting: AtomicUsize,
 }
 
 impl Stripe {
     const_fn! {
         fn new() -> Self {
-            Self { pins: [AtomicUsize::new(0), AtomicUsize::new(0)] }
+            Self {
+                pins: [AtomicUsize::new(0), AtomicUsize::new(0)],
+                retired: AtomicPtr::new(ptr::null_mut()),
+                waiting: AtomicUsize::new(0),
+            }
         }
     }
 }
@@ -91,7 +102,7 @@ impl Readers {
     #[cfg_attr(not(small), inline(always))]
     pub(crate) fn pin(&self) -> Pin<'_> {
         // Relaxed: see invariant 2. The mask keeps the index in bounds without a check.
-        let pins = &self.stripes[stripe()].pins[self.phase.load(Ordering::Relaxed) & 1];
+        let pins = &self.here().pins[self.phase.load(Ordering::Relaxed) & 1];
         let before = if cfg!(all(target_arch = "x86_64", not(loom), not(miri))) {
             // On x86 a locked instruction is a full fence already, and a separate one costs as much again. In the
             // language's terms: the increment and the loads of the pointers are all SeqCst, and the unlinking
@@ -107,6 +118,23 @@ impl Readers {
             saturate(pins);
         }
         Pin { pins }
+    }
+
+    /// The caller's stripe.
+    #[inline(always)]
+    pub(crate) fn here(&self) -> &Stripe {
+        &self.stripes[stripe()]
+    }
+
+    pub(crate) fn stripes(&self) -> &[Stripe] {
+        &self.stripes
+    }
+
+    /// Ends all pins, for whoever has exclusive access: pins borrow the map, so those that are left were forgotten.
+    pub(crate) fn end_pins(&mut self) {
+        for stripe in &mut self.stripes {
+            stripe.pins = [AtomicUsize::new(0), AtomicUsize::new(0)];
+        }
     }
 
     /// Starts a grace period for what was unlinked before this call.

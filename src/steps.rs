@@ -186,7 +186,7 @@ fn hash(key: usize) -> usize {
 }
 
 fn insert(map: &Map, key: usize) {
-    let inserted = map.with_memory((key, key), |input| {
+    let inserted = map.with_memory::<Wait, _, _>((key, key), |input| {
         let pin = map.pin();
         map.insert::<Wait>(&pin, hash(key), input, OnLive::Replace).map_err(|Refused { input, why }| (input, why))
     });

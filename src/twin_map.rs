@@ -106,7 +106,7 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
 
     /// What was unlinked and is not freed yet.
     pub fn garbage(&self) -> Garbage {
-        self.core.garbage.garbage()
+        self.core.garbage.garbage(&self.core.readers)
     }
 
     /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps.
@@ -255,11 +255,7 @@ where
     }
 
     #[inline]
-    pub(crate) fn insert_with<A: Acquire>(
-        &self,
-        key: K,
-        value: V,
-    ) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
+    pub(crate) fn insert_with<A: Acquire>(&self, key: K, value: V) -> Result<Option<Ref<'_, K, V>>, InsertError<K, V>> {
         let hash = self.hash(&key);
         Ok(match self.inserted::<A>(hash, (key, value), OnLive::Replace)? {
             // SAFETY: it is ours, and was unlinked under this pin.
@@ -295,7 +291,7 @@ where
         Refused { input, why }: Refused<K, V>,
         on_live: OnLive,
     ) -> Result<(Inserted<V>, Pin<'_>), InsertError<K, V>> {
-        let inserted = self.core.again(input, why, |input| {
+        let inserted = self.core.again::<A, _, _>(input, why, |input| {
             let pin = self.core.pin();
             match self.core.insert_outlined::<A>(&pin, hash, input, on_live) {
                 Ok(inserted) => Ok((inserted, pin)),
@@ -327,9 +323,12 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hash(key);
-        let updated = self.core.with_memory((), |()| {
+        let updated = self.core.with_memory::<Wait, _, _>((), |()| {
             let pin = self.core.pin();
-            let new = self.core.update::<Wait>(&pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind.into()))?;
+            let new = self
+                .core
+                .update::<Wait>(&pin, hash, |k| key.equivalent(k), &mut f)
+                .map_err(|kind| ((), kind.into()))?;
             // SAFETY: published under this pin.
             let new = new.map(|node| unsafe { Ref::written(&self.core, node, pin) });
             if new.is_none() {

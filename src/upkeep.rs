@@ -10,8 +10,8 @@ use crate::garbage::Effort;
 use crate::map::{Acquire, Core, Never, Snapshot, Try, Wait};
 use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
-use crate::write::Why;
 use crate::sync::Ordering;
+use crate::write::Why;
 
 /// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less than
 /// three.
@@ -70,17 +70,17 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Runs an operation until it succeeds or there is no point in it. The operation pins for itself.
     ///
     /// It takes `input`, and gives it back with the reason when it failed.
-    pub(crate) fn with_memory<I, R>(
+    pub(crate) fn with_memory<A: Acquire, I, R>(
         &self,
         input: I,
         mut operation: impl FnMut(I) -> Result<R, (I, Why)>,
     ) -> Result<R, (I, ErrorKind)> {
-        operation(input).or_else(|(input, why)| self.again(input, why, operation))
+        operation(input).or_else(|(input, why)| self.again::<A, I, R>(input, why, operation))
     }
 
     /// What [`with_memory`](Self::with_memory) does after the first attempt.
     #[cfg_attr(not(small), cold)]
-    pub(crate) fn again<I, R>(
+    pub(crate) fn again<A: Acquire, I, R>(
         &self,
         mut input: I,
         mut why: Why,
@@ -88,7 +88,20 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     ) -> Result<R, (I, ErrorKind)> {
         let mut attempt = 0;
         loop {
-            if let Why::Error(kind) = why {
+            let error = match why {
+                Why::Again => None,
+                Why::NeedsTable(table) => {
+                    // The table that it is to replace, first.
+                    self.collect(Effort::Some);
+                    match self.prepare::<A>(table) {
+                        Ok(true) => None,
+                        Ok(false) => Some(Self::NO_MEMORY),
+                        Err(error) => Some(error.into()),
+                    }
+                }
+                Why::Error(kind) => Some(kind),
+            };
+            if let Some(kind) = error {
                 // What could not be freed because the operation itself was pinned; it may also have promoted a table.
                 self.collect(Effort::All);
                 if kind != Self::NO_MEMORY || !self.recover(attempt) {

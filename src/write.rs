@@ -8,12 +8,12 @@
 
 use mutex_traits::ScopedRawMutex;
 
-use crate::dirty::{Detached, InsertOutcome, Taken, leads_to};
+use crate::dirty::{Detached, InsertOutcome, NeedsTable, Taken, leads_to};
 use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind};
 use crate::garbage::{Effort, entry_link};
 use crate::map::{Acquire, Core, Inserted, Never, OnLive, Snapshot, Unlinked, Wait};
-use crate::readers::{Pin, Readers};
+use crate::readers::Pin;
 use crate::storage::{Chain, Index, Owned, Pool, Reserved, Storage};
 use crate::sync::{Ordering, fence};
 
@@ -36,8 +36,10 @@ pub(crate) struct Refused<K, V> {
 
 /// Why an attempt failed.
 pub(crate) enum Why<E = ErrorKind> {
-    /// Somebody else was faster, or a table was missing that is there now: to be tried again.
+    /// Somebody else was faster: to be tried again.
     Again,
+    /// Again, with a table. Who brings it is not pinned: the old one can be freed first.
+    NeedsTable(NeedsTable),
     Error(E),
 }
 
@@ -140,11 +142,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 State::Live(current) => return self.settle(entry, current, input, on_live),
                 State::Deleted | State::Expunged => Why::Again,
             },
-            Ok(InsertOutcome::NeedsTable(table)) => match self.prepare::<A>(table) {
-                Ok(true) => Why::Again,
-                Ok(false) => Self::NO_MEMORY.into(),
-                Err(error) => Why::Error(error.into()),
-            },
+            Ok(InsertOutcome::NeedsTable(NeedsTable::NoMemory)) => Self::NO_MEMORY.into(),
+            Ok(InsertOutcome::NeedsTable(table)) => Why::NeedsTable(table),
             Ok(InsertOutcome::Rejected(kind)) => kind.into(),
             // (A step of the copy that was due has been done.)
             Ok(InsertOutcome::Raced | InsertOutcome::New(_)) => Why::Again,
@@ -216,7 +215,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         loop {
             match why {
                 Why::Error(error) => return Err(error),
-                Why::Again => match self.remove::<A>(pin, hash, eq) {
+                Why::Again | Why::NeedsTable(_) => match self.remove::<A>(pin, hash, eq) {
                     Ok(old) => return Ok(old),
                     Err(now) => why = now,
                 },
@@ -243,7 +242,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let old = unsafe {
             let old = self.kill(handle);
             self.count.end_removal(usize::from(old.is_some()));
-            self.garbage.retire_entry(&self.storage, handle);
+            self.garbage.retire_entry(&self.storage, &self.readers, handle);
             old
         };
         self.shrink();
@@ -492,7 +491,12 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             for table in [read, dirty, next] {
                 if !table.is_null() {
                     // (The first one takes them all. Without a table there are none.)
-                    self.garbage.retire_table(&self.storage, table, core::mem::replace(&mut entries, Chain::new()));
+                    self.garbage.retire_table(
+                        &self.storage,
+                        &self.readers,
+                        table,
+                        core::mem::replace(&mut entries, Chain::new()),
+                    );
                 }
             }
         }
@@ -508,8 +512,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     /// Frees all garbage, for whoever has exclusive access.
     pub(crate) fn free_garbage(&mut self) {
-        // Nobody can be pinned: pins borrow the map. Forgotten ones are never used nor dropped, and count no longer.
-        self.readers = Readers::new();
+        self.readers.end_pins();
         // SAFETY: access is exclusive.
         unsafe { self.garbage.free_all(&self.storage, &self.readers) };
     }

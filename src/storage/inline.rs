@@ -133,7 +133,6 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
     /// # Safety
     ///
     /// As [`Pool::release`].
-    #[cfg_attr(small, inline(never))]
     #[cfg_attr(not(small), inline)]
     unsafe fn release(&self, handle: *mut T) {
         // Relaxed: a hint.

@@ -280,7 +280,6 @@ impl<'a, T, P: Pool<T> + ?Sized> Owned<'a, T, P> {
         self.0.handle
     }
 
-
     /// Lets go of the object: it was published.
     pub(crate) fn publish(self) -> *mut T {
         ManuallyDrop::new(self).0.handle

@@ -73,10 +73,8 @@ fn a_forgotten_pinned_or_ref_or_iterator_is_a_pin_until_the_map_is_nobody_elses(
 #[cfg_attr(miri, ignore = "leaks, as it says, and Miri reports leaks")]
 fn what_a_write_took_out_is_lost_with_its_guard_and_nothing_else_is() {
     static CENSUS: Census = Census::new();
-    let forget_one: [fn(&Map<u32, Tracked>); 2] = [
-        |map| forget(map.insert(1, CENSUS.track(1)).unwrap()),
-        |map| forget(map.remove(&1).unwrap()),
-    ];
+    let forget_one: [fn(&Map<u32, Tracked>); 2] =
+        [|map| forget(map.insert(1, CENSUS.track(1)).unwrap()), |map| forget(map.remove(&1).unwrap())];
     for (lost, forget_one) in (1..).zip(forget_one) {
         let mut map = map_of(&CENSUS, 10);
         forget_one(&map);

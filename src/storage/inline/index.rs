@@ -38,7 +38,6 @@ impl<const N: usize, const SPARE: usize> Slots<N, SPARE> {
 }
 
 impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
-
     /// What is in a slot; a slot that does not exist is empty.
     #[inline(always)]
     fn at(&self, slot: usize) -> usize {
