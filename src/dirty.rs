@@ -71,6 +71,8 @@ pub(crate) struct Dirty<K, V, I> {
     misses: usize,
     /// Promote as soon as the copy is complete.
     asked: bool,
+    /// There was no operation yet since the seal, which is work enough for one.
+    fresh: bool,
     /// The entries of `read` that were expunged since the seal.
     expunged: Chain,
     _entries: PhantomData<*mut Entry<K, V>>,
@@ -127,6 +129,7 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
             reserved: 0,
             misses: 0,
             asked: false,
+            fresh: false,
             expunged: Chain::new(),
             _entries: PhantomData,
         }
@@ -156,13 +159,15 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
 
     /// Whether there is something to do for a step.
     #[inline(never)]
-    pub(crate) fn is_due(&self, storage: &impl Pool<Table<I>>) -> bool {
-        self.cursor < self.end || self.asked || self.is_missed(storage)
+    pub(crate) fn is_due(&mut self, storage: &impl Pool<Table<I>>) -> bool {
+        let fresh = core::mem::replace(&mut self.fresh, false);
+        self.cursor < self.end && !fresh || self.asked || self.is_ripe(storage)
     }
 
-    /// Whether so many have missed `read` that `dirty` is to take its place.
-    fn is_missed(&self, storage: &impl Pool<Table<I>>) -> bool {
-        self.misses != 0 && self.table(storage).is_some_and(|table| self.misses >= table.index().len())
+    /// Whether `dirty` is to take the place of `read`: it is full, or so many have missed `read`.
+    fn is_ripe(&self, storage: &impl Pool<Table<I>>) -> bool {
+        self.table(storage)
+            .is_some_and(|table| table.index().room() == 0 || self.misses != 0 && self.misses >= table.index().len())
     }
 
     fn table_mut<'a>(&mut self, storage: &'a impl Pool<Table<I>>) -> Option<&'a mut Table<I>> {
@@ -227,14 +232,13 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 // SAFETY: from `dirty`, under the lock and the pin.
                 return self.revive_locked(unsafe { self.entry(handle) }, node);
             }
-            if dirty.cursor < dirty.end {
+            if !dirty.table.is_null() {
+                // The step that follows copies, or promotes.
+                dirty.asked = true;
                 return InsertOutcome::Raced;
             }
             if !self.count.has_room() {
                 return InsertOutcome::Rejected(self.full_or_busy());
-            }
-            if !dirty.table.is_null() {
-                self.promote_locked(dirty);
             }
             if let Err(table) = self.seal(dirty) {
                 return InsertOutcome::NeedsTable(table);
@@ -321,7 +325,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let (entries, buckets) = read.map_or((0, 0), |read| (read.index().len(), read.index().buckets()));
         let copied = entries.min(live);
         let work = buckets + COPY_WORK * copied + EXPUNGE_WORK * (entries - copied);
-        let capacity = copied + work.div_ceil(step_work(St::LIMIT)) + 1;
+        let capacity = copied + work.div_ceil(step_work(St::LIMIT)) + 2;
         let table = match St::LIMIT {
             // All memory is there, and an empty table is made in no time.
             Some(_) => self.storage.table(capacity).map(Owned::publish).ok_or(NeedsTable::NoMemory),
@@ -335,6 +339,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             self.read.store(word, Ordering::SeqCst);
         })?;
         (dirty.cursor, dirty.end, dirty.reserved, dirty.misses) = (0, buckets, copied, 0);
+        dirty.fresh = true;
         if St::LIMIT.is_none() {
             let new = dirty.table(&self.storage).map_or(0, |table| table.index().buckets());
             self.buckets.store(buckets.max(new), Ordering::Relaxed);
@@ -409,7 +414,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         dirty.reserved = 0;
         // The tables are few where memory is limited. If one still waits for whoever is pinned on it, another one that does
         // would leave none for new keys: better slow than refused.
-        let due = || dirty.is_missed(&self.storage) && (St::LIMIT.is_none() || self.garbage.tables() == 0);
+        let due = || dirty.is_ripe(&self.storage) && (St::LIMIT.is_none() || self.garbage.tables() == 0);
         if dirty.asked || due() {
             self.promote_locked(dirty);
         }

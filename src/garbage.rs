@@ -74,13 +74,16 @@ impl Garbage {
 /// How many dead entries are freed by a call.
 #[derive(Clone, Copy)]
 pub(crate) enum Effort {
-    /// A few: more than a write can add, and so few that it does not take longer for it.
+    /// Few: an insertion takes longer than other writes, and has freed enough when it is as many as it adds.
+    Few,
     Some,
     All,
 }
 
-/// A write leaves at most one entry to be freed, and a promotion is paid for by as many writes as it frees entries.
-const SOME: usize = 2;
+/// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so does the
+/// next one: with twice as many a write, nearly all are gone with the last key.
+const SOME: usize = 8;
+const FEW: usize = 2;
 /// So much may wait before a write that cannot tell whether something can be freed goes and sees.
 const MANY: usize = 64;
 
@@ -258,7 +261,7 @@ impl<K, V, I> Collector<K, V, I> {
             return;
         }
         let idle = IdleOnUnwind(&self.collector);
-        let mut few = SOME;
+        let mut left = if matches!(effort, Effort::Few) { FEW } else { SOME };
         loop {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
             self.collector.swap(BUSY, Ordering::AcqRel);
@@ -268,8 +271,8 @@ impl<K, V, I> Collector<K, V, I> {
                     self.free_batch(storage, readers);
                 }
                 let all = matches!(effort, Effort::All);
-                while (all || few > 0) && self.free_dead(storage, readers) {
-                    few = few.saturating_sub(1);
+                while (all || left > 0) && self.free_dead(storage, readers) {
+                    left = left.saturating_sub(1);
                 }
             }
             // Release: pairs with the swap of the next collector. Relaxed: on failure the swap above acquires.

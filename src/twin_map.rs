@@ -261,7 +261,8 @@ where
             // SAFETY: it is ours, and was unlinked under this pin.
             (Inserted::Replaced(old), pin) => Some(unsafe { Ref::unlinked(&self.core, old, pin) }),
             (Inserted::New(_) | Inserted::Kept(_), pin) => {
-                self.finish(pin);
+                drop(pin);
+                self.core.collect(Effort::Few);
                 None
             }
         })

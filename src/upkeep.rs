@@ -18,6 +18,10 @@ use crate::write::Why;
 const SPARSE: usize = 4;
 /// So many live entries are assumed at least: a table of 16 buckets is never too large.
 const FEW: usize = 4;
+/// Steps under the lock by which one removal moves on to a smaller table. By two, the move is complete before the
+/// entries run out that are there when it begins: a step is sixteen buckets' work, and there are four buckets for each entry, of
+/// which three, with the entries that were removed, are twice as much work as empty ones.
+const SHRINK_STEPS: usize = 2;
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Makes `read` complete, in short steps under the lock, and returns it: it has every key that is present from before
     /// the call until after it.
@@ -92,7 +96,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 Why::Again => None,
                 Why::NeedsTable(table) => {
                     // The table that it is to replace, first.
-                    self.collect(Effort::Some);
+                    self.collect(Effort::Few);
                     match self.prepare::<A>(table) {
                         Ok(true) => None,
                         Ok(false) => Some(Self::NO_MEMORY),
@@ -156,19 +160,21 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         St::LIMIT.is_none() && self.buckets.load(Ordering::Relaxed) > SPARSE * self.count.get().max(FEW)
     }
 
-    /// Ends a removal: moves on to a smaller table if this one is too large, by a short step. Never waits for the lock:
-    /// whoever has it may be what this interrupted. The next removal does the step that is missed here.
+    /// Ends a removal: moves on to a smaller table if this one is too large, by a few short steps. Never waits for the lock:
+    /// whoever has it may be what this interrupted. The next removal does the steps that are missed here.
     #[inline]
     pub(crate) fn shrink(&self) {
         if self.is_sparse() {
-            self.shrink_by_a_step();
+            self.shrink_by_steps();
         }
     }
 
-    /// One step a removal is enough for the move to be complete before the entries run out that are there when it begins: of
-    /// those, it passes three at once, or sixteen buckets, and there are little more than four buckets for each.
     #[inline(never)]
-    fn shrink_by_a_step(&self) {
-        let _ = self.ask_locked::<Try>();
+    fn shrink_by_steps(&self) {
+        for _ in 0..SHRINK_STEPS {
+            if !self.is_sparse() || !matches!(self.ask_locked::<Try>(), Ok(true)) {
+                return;
+            }
+        }
     }
 }

@@ -73,7 +73,10 @@ fn removing_most_of_a_large_map_gives_its_memory_back() {
     let full = usage().bytes - start;
 
     (0..keys).filter(|key| key % 100 != 0).for_each(|key| assert!(map.remove(&key).is_some()));
-    assert_eq!((map.len(), map.garbage()), (keys / 100, Garbage::default()));
+    // Each removal has freed a few of the others.
+    let Garbage { values, entries, tables } = map.garbage();
+    assert_eq!((map.len(), values, tables), (keys / 100, 0, 0));
+    assert!(entries <= 2 * map.len(), "{entries} removed keys for {} that are left", map.len());
     let left = usage().bytes - start;
     // It lags behind: each removal copies a few buckets of the larger table only.
     assert!(left * 5 < full, "{left} of {full} bytes left for 1 % of the keys");
