@@ -122,7 +122,7 @@ fn summary(results: &[(&str, Result<Outcome>, f64)], seconds: f64, long: bool) -
 fn fmt(_: Effort) -> Result<Outcome> {
     setup::components(&["rustfmt"])?;
     cargo("fmt --all --check").run()?;
-    for dir in ["thumbv7-demo", "consumer", "size", "on-target"].iter().chain(examples::FOLDERS) {
+    for dir in ["thumbv7-demo", "consumer", "size", "on-target", "benches/host"].iter().chain(examples::FOLDERS) {
         cargo("fmt --all --check").dir(dir).run()?;
     }
     Ok(Outcome::Passed)
@@ -149,6 +149,7 @@ fn clippy(_: Effort) -> Result<Outcome> {
     for dir in ["consumer", "size"].iter().chain(examples::FOLDERS) {
         cargo("clippy --target").args([DEMO]).args(deny).dir(dir).run()?;
     }
+    cargo("clippy --all-targets").args(deny).dir("benches/host").run()?;
     target::clippy()?;
     Ok(Outcome::Passed)
 }

@@ -1,5 +1,6 @@
 //! twinmap's tasks, run as `cargo xtask TASK`. Each sets up the tools that it needs and shows the commands it runs.
 
+mod bench_host;
 mod boards;
 mod canlog;
 mod checks;
@@ -9,6 +10,7 @@ mod examples;
 mod genlog;
 mod image;
 mod matrix;
+mod report;
 mod setup;
 mod size;
 mod target;
@@ -73,6 +75,16 @@ enum Task {
     },
     /// Measure what a FixedMap takes of a firmware's RAM and flash, and compare it with the budget
     Size,
+    /// Measure the map, its peers and Go's sync.Map on this machine, print tables, and write benches/host.json
+    BenchHost {
+        /// How many times to measure everything
+        #[arg(long, default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+        rounds: usize,
+        /// Only the shapes with one of these in their names
+        words: Vec<String>,
+    },
+    /// Write docs/performance.md, with charts, of what was measured
+    Report,
     /// Generate the demo's log: the same bytes each time
     GenLog {
         /// Where to write it; without it, over the one that is shipped
@@ -91,6 +103,8 @@ fn main() -> ExitCode {
         Task::TestTarget { board, suite, long, words } => target::run(&board, &suite, long, &words),
         Task::RunImage { image, arguments } => target::run_one(&image, &arguments),
         Task::Size => size::run(),
+        Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
+        Task::Report => report::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),
     };
     match result {
