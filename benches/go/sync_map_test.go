@@ -29,6 +29,7 @@ func shape(b *testing.B, keys int, run func(pb *testing.PB, m *sync.Map, gorouti
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		goroutine := int(atomic.AddInt64(&number, 1)) - 1
+		takeCore(goroutine)
 		run(pb, m, goroutine, goroutine*b.N)
 	})
 }
@@ -86,7 +87,9 @@ func BenchmarkHitsStrings(b *testing.B) {
 	b.ResetTimer()
 	var number int64
 	b.RunParallel(func(pb *testing.PB) {
-		for i := int(atomic.AddInt64(&number, 1)-1) * b.N; pb.Next(); i++ {
+		goroutine := int(atomic.AddInt64(&number, 1)) - 1
+		takeCore(goroutine)
+		for i := goroutine * b.N; pb.Next(); i++ {
 			m.Load(keys[scattered(i, len(keys))])
 		}
 	})
@@ -142,12 +145,14 @@ func fresh(b *testing.B, keys int) {
 		var group sync.WaitGroup
 		for goroutine := 0; goroutine < procs; goroutine++ {
 			group.Add(1)
-			go func(first int) {
+			go func(goroutine int) {
 				defer group.Done()
+				takeCore(goroutine)
+				first := goroutine * keys / procs
 				for key := first; key < first+keys/procs; key++ {
 					m.Store(key, key)
 				}
-			}(goroutine * keys / procs)
+			}(goroutine)
 		}
 		group.Wait()
 		elapsed += time.Since(start)

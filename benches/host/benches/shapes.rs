@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bench_host::run::{alone, together};
+use bench_host::run::Run;
 use bench_host::shapes::{self, Shape, Visitor};
 use bench_host::subjects::{Bare, Dash, LeftRight, Papaya, PapayaPinned, Scc, Spin, Std, Subject, Twin, TwinPinned};
 use criterion::measurement::WallTime;
@@ -49,13 +49,15 @@ fn bench<S: Shape, M: Subject<S::Key> + Sync>(group: &mut BenchmarkGroup<'_, Wal
     if threads == 1 {
         return bench_alone::<S, M>(group, shape);
     }
+    let mut run = Run::<S, M>::new(shape);
     group.bench_function(BenchmarkId::new(M::NAME, threads), |bencher| {
-        bencher.iter_custom(|operations| together::<S, M>(shape, threads, operations));
+        bencher.iter_custom(|operations| run.together(threads, operations));
     });
 }
 
 fn bench_alone<S: Shape, M: Subject<S::Key>>(group: &mut BenchmarkGroup<'_, WallTime>, shape: &S) {
+    let mut run = Run::<S, M>::new(shape);
     group.bench_function(BenchmarkId::new(M::NAME, 1), |bencher| {
-        bencher.iter_custom(|operations| alone::<S, M>(shape, operations));
+        bencher.iter_custom(|operations| run.alone(operations));
     });
 }

@@ -14,51 +14,73 @@ use crate::subjects::Subject;
 /// Operations from one look at what is left to the next, which is also how long a pin is held.
 const CHUNK: u64 = 1024;
 
-/// The time of `operations` by one thread.
-pub fn alone<S: Shape, M: Subject<S::Key>>(shape: &S, operations: u64) -> Duration {
-    batches::<S>(operations, |operations| {
-        let map = M::with_capacity(S::CAPACITY);
-        shape.prepare(&map.view());
-        let left = Left::new(operations, 1);
-        work(shape, &map, 0, operations, &left).map_or(Duration::ZERO, |(start, end)| end - start)
-    })
+/// A shape and a map, to be measured several times.
+pub struct Run<'a, S, M> {
+    shape: &'a S,
+    map: Option<M>,
 }
 
-/// The time of `operations` by `threads` together.
-pub fn together<S: Shape, M: Subject<S::Key> + Sync>(shape: &S, threads: u64, operations: u64) -> Duration {
-    batches::<S>(operations, |operations| {
-        let map = M::with_capacity(S::CAPACITY);
-        shape.prepare(&map.view());
-        let left = Left::new(operations, threads);
-        let arrived = AtomicUsize::new(0);
-        let spans: Vec<_> = thread::scope(|scope| {
-            let one = |thread| {
-                let (map, left, arrived) = (&map, &left, &arrived);
-                scope.spawn(move || {
-                    take_core(thread);
-                    arrived.fetch_add(1, Ordering::Relaxed);
-                    while arrived.load(Ordering::Relaxed) < threads as usize {
-                        hint::spin_loop();
-                    }
-                    work(shape, map, thread, operations, left)
-                })
-            };
-            let workers: Vec<_> = (0..threads).map(one).collect();
-            workers.into_iter().filter_map(|worker| worker.join().expect("a worker panicked")).collect()
-        });
-        let start = spans.iter().map(|(start, _)| *start).min();
-        let end = spans.iter().map(|(_, end)| *end).max();
-        start.zip(end).map_or(Duration::ZERO, |(start, end)| end - start)
-    })
+impl<'a, S: Shape, M: Subject<S::Key>> Run<'a, S, M> {
+    pub fn new(shape: &'a S) -> Self {
+        Self { shape, map: None }
+    }
+
+    /// The time of `operations` by one thread.
+    pub fn alone(&mut self, operations: u64) -> Duration {
+        self.batches(operations, |shape, map, operations| {
+            let left = Left::new(operations, 1);
+            work(shape, map, 0, operations, &left).map_or(Duration::ZERO, |(start, end)| end - start)
+        })
+    }
+
+    /// The time of `operations` by `threads` together.
+    pub fn together(&mut self, threads: u64, operations: u64) -> Duration
+    where
+        M: Sync,
+    {
+        self.batches(operations, |shape, map, operations| {
+            let left = Left::new(operations, threads);
+            let arrived = AtomicUsize::new(0);
+            let spans: Vec<_> = thread::scope(|scope| {
+                let one = |thread| {
+                    let (left, arrived) = (&left, &arrived);
+                    scope.spawn(move || {
+                        take_core(thread);
+                        arrived.fetch_add(1, Ordering::Relaxed);
+                        while arrived.load(Ordering::Relaxed) < threads as usize {
+                            hint::spin_loop();
+                        }
+                        work(shape, map, thread, operations, left)
+                    })
+                };
+                let workers: Vec<_> = (0..threads).map(one).collect();
+                workers.into_iter().filter_map(|worker| worker.join().expect("a worker panicked")).collect()
+            });
+            let start = spans.iter().map(|(start, _)| *start).min();
+            let end = spans.iter().map(|(_, end)| *end).max();
+            start.zip(end).map_or(Duration::ZERO, |(start, end)| end - start)
+        })
+    }
+
+    /// On fresh maps if the shape wants that, each for all operations or for a batch; what a batch has beyond `operations`
+    /// is not counted.
+    fn batches(&mut self, operations: u64, once: impl Fn(&S, &M, u64) -> Duration) -> Duration {
+        let batch = S::BATCH.unwrap_or(operations);
+        let batches = operations.div_ceil(batch);
+        let mut time = Duration::ZERO;
+        for _ in 0..batches {
+            let map = self.map.take().filter(|_| S::STEADY).unwrap_or_else(|| prepared(self.shape));
+            time += once(self.shape, &map, batch);
+            self.map = Some(map);
+        }
+        time.mul_f64(operations as f64 / (batches * batch) as f64)
+    }
 }
 
-/// A fresh map for as many operations as the shape wants, or for all. What goes beyond `operations` is not counted: so the
-/// few operations with which criterion starts have no more weight than they should, whatever the first ones meet.
-fn batches<S: Shape>(operations: u64, once: impl Fn(u64) -> Duration) -> Duration {
-    let batch = S::BATCH.unwrap_or(operations.max(S::LEAST));
-    let batches = operations.div_ceil(batch);
-    let time: Duration = (0..batches).map(|_| once(batch)).sum();
-    time.mul_f64(operations as f64 / (batches * batch) as f64)
+fn prepared<S: Shape, M: Subject<S::Key>>(shape: &S) -> M {
+    let map = M::with_capacity(S::CAPACITY);
+    shape.prepare(&map.view());
+    map
 }
 
 /// Keeps the calling thread on a core of its own: a scheduler may take its time to part threads that were just started.

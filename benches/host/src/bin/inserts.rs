@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use bench_host::run;
+use bench_host::run::Run;
 use bench_host::shapes::Growth;
 use bench_host::subjects::{Bare, Dash, Papaya, Scc, Spin, Std, Subject, Twin, View};
 
@@ -22,11 +22,11 @@ fn main() {
 
 fn both<M: Subject<u64> + Sync>() {
     alone::<M>();
-    growth::<M>(2, || run::together::<_, M>(&Growth, 2, INSERTS));
+    growth::<M>(2, || Run::<_, M>::new(&Growth).together(2, INSERTS));
 }
 
 fn alone<M: Subject<u64>>() {
-    growth::<M>(1, || run::alone::<_, M>(&Growth, INSERTS));
+    growth::<M>(1, || Run::<_, M>::new(&Growth).alone(INSERTS));
     each::<M>();
 }
 

@@ -38,7 +38,11 @@ macro_rules! shape {
 
         impl Shape for $name {
             const NAME: &'static str = stringify!($name);
-            $(const READS: bool = $reads;)?
+            // Those that read are steady too.
+            $(
+                const READS: bool = $reads;
+                const STEADY: bool = $reads;
+            )?
             type Key = u64;
             type State = ();
 
@@ -93,6 +97,10 @@ shape!(LoadAndDeleteUnique, keys = 0, |map, i| {
 shape!(LoadAndDeleteCollision, keys = 1, |map, _i| {
     black_box(map.remove(&0));
 });
+// An operation is an iteration over all keys.
+shape!(Range, reads = true, keys = MANY, |map, _i| map.for_each(|key, value| {
+    black_box((key, value));
+}));
 // One that is there is replaced by another one now and then, which makes a promotion of all.
 shape!(AdversarialDelete, keys = MANY, |map, i| {
     black_box(map.get(&i));
@@ -174,27 +182,5 @@ impl Shape for AdversarialAlloc {
             *loads = 0;
             *stores += 1;
         }
-    }
-}
-
-/// An operation is an iteration over all keys.
-struct Range;
-
-impl Shape for Range {
-    const NAME: &'static str = "Range";
-    const READS: bool = true;
-    const LEAST: u64 = 64;
-    type Key = u64;
-    type State = ();
-
-    fn prepare(&self, map: &impl View<u64>) {
-        fill(map, MANY);
-    }
-
-    #[inline]
-    fn operation(&self, map: &impl View<u64>, _: At, (): &mut ()) {
-        map.for_each(|key, value| {
-            black_box((key, value));
-        });
     }
 }

@@ -32,6 +32,7 @@ struct Hits64;
 impl Shape for Hits64 {
     const NAME: &'static str = "Hits64";
     const READS: bool = true;
+    const STEADY: bool = true;
     type Key = u64;
     type State = ();
 
@@ -50,6 +51,7 @@ struct Hits65536;
 impl Shape for Hits65536 {
     const NAME: &'static str = "Hits65536";
     const READS: bool = true;
+    const STEADY: bool = true;
     type Key = u64;
     type State = ();
 
@@ -76,6 +78,7 @@ impl HitsStrings {
 impl Shape for HitsStrings {
     const NAME: &'static str = "HitsStrings";
     const READS: bool = true;
+    const STEADY: bool = true;
     type Key = String;
     type State = ();
 
@@ -111,6 +114,7 @@ impl Zipf99 {
 impl Shape for Zipf99 {
     const NAME: &'static str = "Zipf99";
     const READS: bool = true;
+    const STEADY: bool = true;
     type Key = u64;
     type State = ();
 
@@ -136,6 +140,7 @@ struct OverwriteHalves;
 
 impl Shape for OverwriteHalves {
     const NAME: &'static str = "OverwriteHalves";
+    const STEADY: bool = true;
     type Key = u64;
     type State = ();
 
