@@ -14,24 +14,28 @@ pub struct Bars {
 
 const WIDTH: u32 = 760;
 const ROW: u32 = 34;
+/// For title and legend.
+const HEAD: u32 = 66;
 const ONE: RGBColor = RGBColor(40, 92, 140);
 const TWO: RGBColor = RGBColor(226, 140, 52);
 const TEXT: (&str, u32) = ("sans-serif", 14);
 
-/// Nanoseconds to the right; the shorter the better.
+/// Time to the right; the shorter the better.
 pub fn draw(path: &Path, title: &str, bars: &[Bars]) -> Result<()> {
     draw_all(path, title, bars).with_context(|| format!("cannot draw {}", path.display()))
 }
 
 fn draw_all(path: &Path, title: &str, bars: &[Bars]) -> Result<()> {
-    let root = SVGBackend::new(path, (WIDTH, 100 + ROW * bars.len() as u32)).into_drawing_area();
+    let root = SVGBackend::new(path, (WIDTH, HEAD + 40 + ROW * bars.len() as u32)).into_drawing_area();
     root.fill(&WHITE)?;
     let most = bars.iter().flat_map(|bars| [bars.one, bars.two]).flatten().fold(1.0, f64::max);
+    root.draw(&Text::new(format!("{title} (shorter is better)"), (12, 12), ("sans-serif", 18)))?;
+    legend(&root, bars.iter().any(|bars| bars.two.is_some()))?;
     // From the top to the bottom.
     let mut chart = ChartBuilder::on(&root)
         .margin(12)
+        .margin_top(HEAD)
         .margin_right(72)
-        .caption(format!("{title} (ns; shorter is better)"), ("sans-serif", 18))
         .x_label_area_size(28)
         .y_label_area_size(124)
         .build_cartesian_2d(0.0..most * 1.02, bars.len() as f64..0.0)?;
@@ -58,18 +62,17 @@ fn draw_all(path: &Path, title: &str, bars: &[Bars]) -> Result<()> {
             chart.plotting_area().draw(&label)?;
         }
     }
-    legend(&root, bars.iter().any(|bars| bars.two.is_some()))?;
     root.present()?;
     Ok(())
 }
 
-/// At the top on the right, unless there is one kind of bars.
+/// Below the title, unless there is one kind of bars.
 fn legend(root: &DrawingArea<SVGBackend, plotters::coord::Shift>, two: bool) -> Result<()> {
     if !two {
         return Ok(());
     }
     for (place, color, text) in [(0, ONE, "1 thread"), (1, TWO, "2 threads")] {
-        let (x, y) = (WIDTH as i32 - 190 + place * 90, 44);
+        let (x, y) = (12 + place * 90, 40);
         root.draw(&Rectangle::new([(x, y), (x + 12, y + 12)], color.filled()))?;
         root.draw(&Text::new(text, (x + 17, y), TEXT))?;
     }
@@ -80,7 +83,8 @@ fn short(ns: f64) -> String {
     match ns {
         ns if ns >= 1e6 => format!("{:.1} ms", ns / 1e6),
         ns if ns >= 1e4 => format!("{:.0} µs", ns / 1e3),
-        ns if ns >= 100.0 => format!("{ns:.0}"),
-        ns => format!("{ns:.1}"),
+        ns if ns >= 100.0 => format!("{ns:.0} ns"),
+        0.0 => "0".to_owned(),
+        ns => format!("{ns:.1} ns"),
     }
 }

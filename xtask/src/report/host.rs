@@ -13,7 +13,8 @@ Nanoseconds for an operation, by the clock on the wall: the time from the first 
 number of operations of all threads together. So two threads that don't disturb each other take half of what one takes.
 The median of several rounds. Pinned: one pin for up to 1024 operations; else every call pins by itself. All Rust maps
 hash with the same `FxBuildHasher`; keys and values are `u64`, in Go `int` in an `any`. A dash: not measured, because
-there is no such operation, or only one thread or one writer fits.
+there is no such operation, or only one thread or one writer fits. (Of `bare`, which is hashbrown's map by itself, the
+compiler leaves out what it sees to be useless.)
 
 `cargo xtask bench-host` measures it again: [benches/host](../benches/host), [benches/go](../benches/go).
 ";
