@@ -108,8 +108,15 @@ impl Host {
 
     /// Takes over what was measured before, if it was here and of the same.
     pub fn keep(&mut self, before: Option<Self>) {
-        if let Some(before) = before.filter(|before| before.machine == self.machine && before.crates == self.crates) {
+        let Some(before) = before else { return };
+        // Go may have gone since.
+        let mut machine = before.machine.clone();
+        machine.extend(self.machine.clone());
+        if machine == before.machine && before.crates == self.crates {
+            self.machine = machine;
             self.figures = before.figures;
+        } else {
+            println!("what {FILE} had was measured elsewhere, or of other versions, and goes");
         }
     }
 
@@ -188,6 +195,23 @@ mod tests {
         new.put(host(&[("Range", 3.0), ("Hits64", 4.0)]).figures);
         let found: Vec<_> = new.figures.iter().map(|figure| (figure.shape.as_str(), figure.median)).collect();
         assert_eq!(found, [("Hits64", 4.0), ("Churn", 1.0), ("Range", 3.0)]);
+    }
+
+    #[test]
+    fn figures_of_another_machine_are_not_kept() {
+        let on = |name: &str, value: &str| {
+            let mut host = host(&[("Churn", 1.0)]);
+            host.machine.insert(name.to_owned(), value.to_owned());
+            host
+        };
+        let kept = |now: &Host, before| {
+            let mut host = Host { machine: now.machine.clone(), crates: now.crates.clone(), figures: Vec::new() };
+            host.keep(Some(before));
+            host.figures.len()
+        };
+        assert_eq!(kept(&on("cores", "2"), on("cores", "2")), 1);
+        assert_eq!(kept(&on("cores", "2"), on("cores", "4")), 0);
+        assert_eq!(kept(&host(&[]), on("go", "1.19")), 1, "without Go its figures stay");
     }
 
     #[test]

@@ -14,7 +14,8 @@ number of operations of all threads together. So two threads that don't disturb 
 The median of several rounds. Pinned: one pin for up to 1024 operations; else every call pins by itself. All Rust maps
 hash with the same `FxBuildHasher`; keys and values are `u64`, in Go `int` in an `any`. A dash: not measured, because
 there is no such operation, or only one thread or one writer fits. (Of `bare`, which is hashbrown's map by itself, the
-compiler leaves out what it sees to be useless.)
+compiler leaves out what it sees to be useless.) `~`: the rounds were apart by more than half of that, because the machine
+was busy with something else or the threads met differently.
 
 `cargo xtask bench-host` measures it again: [benches/host](../benches/host), [benches/go](../benches/go).
 ";
@@ -68,7 +69,7 @@ fn table(figures: &[Figure], threads: u32) -> String {
     let header: Vec<_> = ["shape"].iter().chain(&SUBJECTS).map(|&title| title.to_owned()).collect();
     let row = |shape: &str| {
         let find = |subject: &str| {
-            figures.iter().find(|f| f.shape == shape && f.threads == threads && f.subject == subject).map(shown)
+            figures.iter().find(|f| f.shape == shape && f.threads == threads && f.subject == subject).map(cell)
         };
         let cells = SUBJECTS.map(find);
         cells.iter().any(Option::is_some).then(|| {
@@ -77,6 +78,11 @@ fn table(figures: &[Figure], threads: u32) -> String {
         })
     };
     markdown(&header, &SHAPES.iter().filter_map(|shape| row(shape.name)).collect::<Vec<_>>())
+}
+
+fn cell(figure: &Figure) -> String {
+    let mark = if figure.spread > 0.5 { "~" } else { "" };
+    format!("{mark}{}", shown(figure))
 }
 
 /// A map each, in the order of the tables.
@@ -97,6 +103,15 @@ fn bars(figures: &[Figure], shape: &str) -> Vec<Bars> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_uncertain_figure_is_marked() {
+        let [shape, subject, unit] = ["Churn", "scc", "ns"].map(str::to_owned);
+        let mut figure = Figure { shape, threads: 1, subject, median: 23.4, unit, spread: 0.2, rounds: 3 };
+        assert_eq!(cell(&figure), "23.4");
+        figure.spread = 0.6;
+        assert_eq!(cell(&figure), "~23.4");
+    }
 
     #[test]
     fn a_map_that_was_not_measured_has_no_bars() {
