@@ -11,7 +11,8 @@ use crate::bench_host::{Figure, Host, SHAPES, SUBJECTS, read, shown};
 const ABOUT: &str = "\
 Nanoseconds for an operation, by the clock on the wall: the time from the first operation to the last one, through the
 number of operations of all threads together. So two threads that don't disturb each other take half of what one takes.
-The median of several rounds. Pinned: one pin for up to 1024 operations; else every call pins by itself. All Rust maps
+The median of several rounds. What a round counts is the median of ten samples; of `Growth`, `WorstInsert` and `RareInsert`
+the least of three; of Go the mean, as Go has it, so that Go does a little worse than by the others' rule. Pinned: one pin for up to 1024 operations; else every call pins by itself. All Rust maps
 hash with the same `FxBuildHasher`; keys and values are `u64`, in Go `int` in an `any`. A dash: not measured, because
 there is no such operation, or only one thread or one writer fits. (Of `bare`, which is hashbrown's map by itself, the
 compiler leaves out what it sees to be useless.) `~`: the rounds were apart by more than half of that, because the machine
