@@ -127,7 +127,10 @@ fn summary(results: &[(&str, Result<Outcome>, f64)], seconds: f64, long: bool) -
 fn fmt(_: Effort) -> Result<Outcome> {
     setup::components(&["rustfmt"])?;
     cargo("fmt --all --check").run()?;
-    for dir in ["thumbv7-demo", "consumer", "size", "on-target", bench_mcu::FOLDER].iter().chain(examples::FOLDERS) {
+    for dir in ["thumbv7-demo", "consumer", "size", "on-target", "benches/host", bench_mcu::FOLDER]
+        .iter()
+        .chain(examples::FOLDERS)
+    {
         cargo("fmt --all --check").dir(dir).run()?;
     }
     Ok(Outcome::Passed)
@@ -155,6 +158,7 @@ fn clippy(_: Effort) -> Result<Outcome> {
         cargo("clippy --target").args([DEMO]).args(deny).dir(dir).run()?;
     }
     cargo("clippy --features others --target").args([DEMO]).args(deny).dir("size").run()?;
+    cargo("clippy --all-targets").args(deny).dir("benches/host").run()?;
     target::clippy()?;
     Ok(Outcome::Passed)
 }

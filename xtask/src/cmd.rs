@@ -29,6 +29,13 @@ impl Cmd {
         Self { command, dir: None, envs: String::new() }
     }
 
+    /// `program` is a path, which may have blanks in it.
+    pub fn program(program: &str) -> Self {
+        let mut command = Command::new(program);
+        command.current_dir(root());
+        Self { command, dir: None, envs: String::new() }
+    }
+
     /// Adds arguments, each as it is.
     pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));

@@ -1,5 +1,6 @@
 //! twinmap's tasks, run as `cargo xtask TASK`. Each sets up the tools that it needs and shows the commands it runs.
 
+mod bench_host;
 mod bench_mcu;
 mod boards;
 mod canlog;
@@ -10,6 +11,7 @@ mod examples;
 mod genlog;
 mod image;
 mod matrix;
+mod report;
 mod setup;
 mod size;
 mod target;
@@ -80,6 +82,16 @@ enum Task {
         #[arg(long)]
         update: bool,
     },
+    /// Measure the map, its peers and Go's sync.Map on this machine, print tables, and write benches/host.json
+    BenchHost {
+        /// How many times to measure everything
+        #[arg(long, default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+        rounds: usize,
+        /// Only the shapes with one of these in their names
+        words: Vec<String>,
+    },
+    /// Write docs/performance.md, with charts, of what was measured
+    Report,
     /// Generate the demo's log: the same bytes each time
     GenLog {
         /// Where to write it; without it, over the one that is shipped
@@ -99,6 +111,8 @@ fn main() -> ExitCode {
         Task::RunImage { image, arguments } => target::run_one(&image, &arguments),
         Task::Size => size::run(),
         Task::BenchMcu { update } => bench_mcu::run(update),
+        Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
+        Task::Report => report::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),
     };
     match result {

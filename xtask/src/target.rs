@@ -206,7 +206,7 @@ pub fn clippy() -> Result<()> {
 }
 
 /// The executables that cargo reports, by the names of their targets.
-fn images(messages: &str) -> Result<BTreeMap<String, String>> {
+pub fn images(messages: &str) -> Result<BTreeMap<String, String>> {
     let mut images = BTreeMap::new();
     for line in messages.lines() {
         let message: serde_json::Value =

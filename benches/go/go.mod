@@ -1,0 +1,3 @@
+module twinmap/benches
+
+go 1.19
