@@ -68,7 +68,7 @@ use crate::twin_map::TwinMap;
 ///
 /// # Size and cost
 ///
-/// On a 32-bit core a map of 32-bit keys and values takes 148 bytes, and 33 for each of its `N + SPARE` cells: 8 for a
+/// On a 32-bit core a map of 32-bit keys and values takes 180 bytes, and 33 for each of its `N + SPARE` cells: 8 for a
 /// value and its link, 16 for a key and its hash, slot and link, 9 for its places in three tables. A `static` one is all zeros
 /// at first, and takes no flash.
 ///
