@@ -33,12 +33,12 @@ use core::ptr;
 
 use mutex_traits::ScopedRawMutex;
 
-use crate::entry::{Entry, Node, State};
-use crate::error::ErrorKind;
+use crate::entry::{Entry, State};
 use crate::garbage::{Effort, entry_link};
-use crate::map::{Acquire, Core, Snapshot};
+use crate::lock::Acquire;
+use crate::map::{Core, Snapshot};
 use crate::readers::Pin;
-use crate::storage::{Chain, Index, Owned, Pool, Reserved, Storage, Table, Vacant};
+use crate::storage::{Chain, Index, Owned, Pool, Storage, Table};
 use crate::sync::{Ordering, add, fence};
 
 /// How far a step of the copy goes: until it was so much work, which is three live entries, or sixteen buckets that are
@@ -76,20 +76,6 @@ pub(crate) struct Dirty<K, V, I> {
     /// The entries of `read` that were expunged since the seal.
     expunged: Chain,
     _entries: PhantomData<*mut Entry<K, V>>,
-}
-
-/// What an insertion did under the lock.
-pub(crate) enum InsertOutcome<'p, K, V> {
-    /// The key was absent, and is there now, with this node.
-    New(*mut Node<V>),
-    /// The entry is there and live: the rest goes without the lock.
-    Found(&'p Entry<K, V>),
-    /// There is no room; nothing has changed.
-    Rejected(ErrorKind),
-    /// First a table is needed.
-    NeedsTable(NeedsTable),
-    /// Things have changed, or another step of the copy has to be done: from the beginning.
-    Raced,
 }
 
 /// A `dirty` needs a table.
@@ -146,9 +132,16 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
         self.misses = self.misses.saturating_add(usize::from(!self.table.is_null()));
     }
 
-    /// Has `dirty` promoted when its copy is complete, if there is one.
-    pub(crate) fn ask_if_there(&mut self) {
+    /// Has `dirty` promoted when its copy is complete. `false`: there is none.
+    pub(crate) fn ask_if_there(&mut self) -> bool {
         self.asked = !self.table.is_null();
+        self.asked
+    }
+
+    /// Whether there is a `dirty` with room for another key, beside what is yet to be copied.
+    #[inline]
+    pub(crate) fn has_room(&self, storage: &impl Pool<Table<I>>) -> bool {
+        self.table(storage).is_some_and(|table| table.index().room() > self.reserved)
     }
 
     /// The room in the table that the next `dirty` would have.
@@ -170,7 +163,7 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
             .is_some_and(|table| table.index().room() == 0 || self.misses != 0 && self.misses >= table.index().len())
     }
 
-    fn table_mut<'a>(&mut self, storage: &'a impl Pool<Table<I>>) -> Option<&'a mut Table<I>> {
+    pub(crate) fn table_mut<'a>(&mut self, storage: &'a impl Pool<Table<I>>) -> Option<&'a mut Table<I>> {
         // SAFETY: as in `table`. None of what is called meanwhile goes to the table by another way.
         (!self.table.is_null()).then(|| unsafe { &mut *storage.locate(self.table) })
     }
@@ -187,114 +180,13 @@ where
 }
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
-    /// The part of an insertion that needs the lock: `node`, if there is memory for one, becomes the value of the key, if
-    /// the key is absent. In the table of `seen` it has the entry `in_seen`.
-    ///
-    /// Takes `key` and `memory` only when it returns [`InsertOutcome::New`], for a key without an entry.
-    #[allow(clippy::too_many_arguments)] // Each is a thing of its own; the one caller is the other half of this.
-    pub(crate) fn insert_locked<'p>(
-        &'p self,
-        dirty: &mut Dirty<K, V, St::Index>,
-        pin: &'p Pin<'_>,
-        (seen, in_seen): (Snapshot<'_, St::Index>, Option<*mut Entry<K, V>>),
-        hash: usize,
-        key: &mut Option<K>,
-        memory: &mut Option<Reserved<'_, Entry<K, V>, St>>,
-        node: Option<*mut Node<V>>,
-    ) -> InsertOutcome<'p, K, V>
-    where
-        K: Eq,
-    {
-        let read = self.snapshot(pin);
-        if !read.is_table_of(seen) {
-            return InsertOutcome::Raced;
-        }
-        if let Some(handle) = in_seen {
-            // SAFETY: from `read`, under the pin.
-            let entry = unsafe { self.entry(handle) };
-            // While it is not EXPUNGED, the key has no other one.
-            if !entry.is_expunged() {
-                if !read.amended() || leads_to(dirty.table(&self.storage), entry, handle) {
-                    return self.revive_locked(entry, node);
-                }
-                // Not copied yet. If it is DELETED, the key gets a new one in `dirty`.
-                if let State::Live(_) = self.expunge(dirty, handle, entry) {
-                    return InsertOutcome::Found(entry);
-                }
-            }
-        }
-        let mut eq = |other: &K| key.as_ref() == Some(other);
-        let room = dirty.table(&self.storage).map_or(0, |table| table.index().room());
-        if room <= dirty.reserved {
-            let in_dirty = self.probe_outlined(dirty.table(&self.storage), hash, &mut eq);
-            if let Some(handle) = in_dirty {
-                dirty.miss();
-                // SAFETY: from `dirty`, under the lock and the pin.
-                return self.revive_locked(unsafe { self.entry(handle) }, node);
-            }
-            if !dirty.table.is_null() {
-                // The step that follows copies, or promotes.
-                dirty.asked = true;
-                return InsertOutcome::Raced;
-            }
-            if !self.count.has_room() {
-                return InsertOutcome::Rejected(self.full_or_busy());
-            }
-            if let Err(table) = self.seal(dirty) {
-                return InsertOutcome::NeedsTable(table);
-            }
-        }
-        let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::Raced };
-        // SAFETY: the entry is in the table.
-        let vacant =
-            match table.index_mut().find_or_vacant(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key })) {
-                Ok(handle) => {
-                    dirty.miss();
-                    // SAFETY: from `dirty`, under the lock and the pin.
-                    return self.revive_locked(unsafe { self.entry(handle) }, node);
-                }
-                Err(vacant) => vacant,
-            };
-        if !self.count.claim() {
-            return InsertOutcome::Rejected(self.full_or_busy());
-        }
-        if let (Some(_), Some(node)) = (&memory, node) {
-            if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
-                vacant.fill(memory.fill(Entry::new(hash, key, node)).publish());
-                return InsertOutcome::New(node);
-            }
-        }
-        self.count.unclaim();
-        InsertOutcome::Rejected(Self::NO_MEMORY)
-    }
-
-    /// DELETED → live, for an entry that stays in the tables it is in.
-    #[inline(never)]
-    fn revive_locked<'p>(&'p self, entry: &'p Entry<K, V>, node: Option<*mut Node<V>>) -> InsertOutcome<'p, K, V> {
-        if let State::Live(_) = entry.state() {
-            return InsertOutcome::Found(entry);
-        }
-        if !self.count.claim() {
-            return InsertOutcome::Rejected(self.full_or_busy());
-        }
-        let rejected = InsertOutcome::Rejected(Self::NO_MEMORY);
-        let outcome = node.map_or(rejected, |node| match entry.revive(node) {
-            Ok(()) => InsertOutcome::New(node),
-            Err(_) => InsertOutcome::Found(entry),
-        });
-        if !matches!(outcome, InsertOutcome::New(_)) {
-            self.count.unclaim();
-        }
-        outcome
-    }
-
-    /// Why there is no room for a key that has just been found to be absent, under the lock.
-    fn full_or_busy(&self) -> ErrorKind {
-        if self.count.is_full() { ErrorKind::Full } else { Self::NO_MEMORY }
-    }
-
     /// DELETED → EXPUNGED, for an entry of `read` that is not in `dirty`. Returns what the entry was.
-    fn expunge(&self, dirty: &mut Dirty<K, V, St::Index>, handle: *mut Entry<K, V>, entry: &Entry<K, V>) -> State<V> {
+    pub(crate) fn expunge(
+        &self,
+        dirty: &mut Dirty<K, V, St::Index>,
+        handle: *mut Entry<K, V>,
+        entry: &Entry<K, V>,
+    ) -> State<V> {
         match entry.expunge() {
             Ok(()) => {
                 // SAFETY: each entry is expunged once, so it is in no list yet.
@@ -312,7 +204,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     }
 
     /// Starts a `dirty`, if there is a table for it; else nothing has changed.
-    fn seal(&self, dirty: &mut Dirty<K, V, St::Index>) -> Result<(), NeedsTable> {
+    pub(crate) fn seal(&self, dirty: &mut Dirty<K, V, St::Index>) -> Result<(), NeedsTable> {
         let word = self.read.load(Ordering::SeqCst);
         // SAFETY: `read` changes under the lock only.
         let read = unsafe { self.table(word) };

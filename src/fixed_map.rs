@@ -7,9 +7,10 @@ use mutex_traits::ScopedRawMutex;
 use rustc_hash::FxBuildHasher;
 
 use crate::error::{ErrorKind, InsertError};
+use crate::guard::Ref;
 use crate::lock::SpinLock;
-use crate::map::Wait;
-use crate::pinned::{Pinned, Ref};
+use crate::lock::Wait;
+use crate::pinned::Pinned;
 use crate::storage::Inline;
 use crate::twin_map::TwinMap;
 

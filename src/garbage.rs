@@ -22,9 +22,13 @@
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
 //!    lists whole.
 
+mod list;
+
 use core::marker::PhantomData;
 use core::ptr;
 
+pub(crate) use self::list::entry_link;
+use self::list::{Kind, next, set_next, tagged, take, untagged};
 use crate::entry::{Entry, Node};
 use crate::readers::{Grace, Progress, Readers};
 use crate::storage::{Chain, Link, Object, Owned, Pool, Storage, Table};
@@ -91,25 +95,6 @@ const IDLE: usize = 0;
 const BUSY: usize = 1;
 const AGAIN: usize = 2;
 
-/// The kind of an object, in the lowest bits of its link, which handles have free.
-const NODE: usize = 0;
-const ENTRY: usize = 1;
-const TABLE: usize = 2;
-const KIND: usize = 3;
-
-fn tagged<T>(handle: *mut T, kind: usize) -> Link {
-    handle.map_addr(|addr| addr | kind).cast()
-}
-
-fn untagged<T>(link: Link) -> *mut T {
-    link.map_addr(|addr| addr & !KIND).cast()
-}
-
-/// The link of an entry, for a [`Chain`].
-pub(crate) fn entry_link<K, V>(entry: *mut Entry<K, V>) -> Link {
-    tagged(entry, ENTRY)
-}
-
 impl<K, V, I> Collector<K, V, I> {
     const_fn! {
         pub(crate) fn new() -> Self {
@@ -145,7 +130,7 @@ impl<K, V, I> Collector<K, V, I> {
         node: *mut Node<V>,
     ) {
         // SAFETY: unlinked by the caller, who alone may retire it.
-        unsafe { self.retire(storage, readers, tagged(node, NODE), 1) };
+        unsafe { self.retire(storage, readers, tagged(node, Kind::Node), 1) };
     }
 
     /// # Safety
@@ -180,7 +165,7 @@ impl<K, V, I> Collector<K, V, I> {
         // SAFETY: unlinked by the caller, who alone may retire it; nobody else touches what goes with it.
         unsafe {
             (*storage.locate(table)).set_dead(entries);
-            self.retire(storage, readers, tagged(table, TABLE), 1 + len);
+            self.retire(storage, readers, tagged(table, Kind::Table), 1 + len);
         }
     }
 
@@ -332,7 +317,7 @@ impl<K, V, I> Collector<K, V, I> {
                         held.grace = None;
                     } else {
                         held.batch = next(storage, item);
-                        if item.addr() & KIND == TABLE {
+                        if Kind::of(item) == Kind::Table {
                             let Chain { head, tail, .. } = (*storage.locate(untagged::<Table<I>>(item))).take_dead();
                             if !head.is_null() {
                                 set_next(storage, tail, held.dead);
@@ -378,18 +363,18 @@ impl<K, V, I> Collector<K, V, I> {
     /// As for the function [`free`], of an object of any kind.
     #[inline(never)]
     unsafe fn free<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, item: Link) {
-        let kind = item.addr() & KIND;
-        if kind != NODE {
-            let count = if kind == ENTRY { &self.entries } else { &self.tables };
+        let kind = Kind::of(item);
+        if kind != Kind::Node {
+            let count = if kind == Kind::Entry { &self.entries } else { &self.tables };
             add(count, 1_usize.wrapping_neg());
         }
         add(&readers.here().waiting, 1_usize.wrapping_neg());
         // SAFETY: the caller's promise.
         unsafe {
             match kind {
-                NODE => free(storage, untagged::<Node<V>>(item)),
-                ENTRY => free(storage, untagged::<Entry<K, V>>(item)),
-                _ => free(storage, untagged::<Table<I>>(item)),
+                Kind::Node => free(storage, untagged::<Node<V>>(item)),
+                Kind::Entry => free(storage, untagged::<Entry<K, V>>(item)),
+                Kind::Table => free(storage, untagged::<Table<I>>(item)),
             }
         }
     }
@@ -431,70 +416,6 @@ unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
 #[inline]
 fn waiting(readers: &Readers) -> usize {
     readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.waiting.load(Ordering::Relaxed)))
-}
-
-/// Takes all that has been retired, and puts it to a list. Whether there was something.
-///
-/// # Safety
-///
-/// The list is the caller's, and the objects are of `storage`.
-unsafe fn take<K, V, St: Storage<K, V>>(storage: &St, readers: &Readers, list: &mut Link) -> bool {
-    let mut found = false;
-    for stripe in readers.stripes() {
-        // Relaxed: if an object is missed here, its retirer's own `collect` comes after.
-        if stripe.retired.load(Ordering::Relaxed).is_null() {
-            continue;
-        }
-        // Acquire: pairs with the Release in `retire`.
-        let mut item = stripe.retired.swap(ptr::null_mut(), Ordering::Acquire);
-        found |= !item.is_null();
-        if list.is_null() {
-            *list = item;
-            continue;
-        }
-        while !item.is_null() {
-            // SAFETY: objects of the storage, which belong to the caller now.
-            unsafe {
-                let next = next(storage, item);
-                set_next(storage, item, *list);
-                *list = item;
-                item = next;
-            }
-        }
-    }
-    found
-}
-
-/// The link of an object of any kind.
-///
-/// # Safety
-///
-/// The object is of `storage`.
-#[inline(never)]
-unsafe fn next<K, V, St: Storage<K, V>>(storage: &St, item: Link) -> Link {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match item.addr() & KIND {
-            NODE => Pool::<Node<V>>::next(storage, untagged(item)),
-            ENTRY => Pool::<Entry<K, V>>::next(storage, untagged(item)),
-            _ => Pool::<Table<St::Index>>::next(storage, untagged(item)),
-        }
-    }
-}
-
-/// # Safety
-///
-/// As for [`next`].
-#[cfg_attr(not(small), inline(never))]
-unsafe fn set_next<K, V, St: Storage<K, V>>(storage: &St, item: Link, next: Link) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match item.addr() & KIND {
-            NODE => Pool::<Node<V>>::set_next(storage, untagged(item), next),
-            ENTRY => Pool::<Entry<K, V>>::set_next(storage, untagged(item), next),
-            _ => Pool::<Table<St::Index>>::set_next(storage, untagged(item), next),
-        }
-    }
 }
 
 /// Lets the next collector in when a destructor panics.

@@ -18,6 +18,10 @@ mod entry;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 mod garbage;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
+mod guard;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+mod insert;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod iter;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 mod map;
@@ -63,11 +67,13 @@ pub use equivalent::Equivalent;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 pub use garbage::Garbage;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use guard::Ref;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 pub use iter::{Iter, Keys, Values};
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 pub use owned::{Drain, IntoIter, IterMut};
 #[cfg(any(feature = "alloc", feature = "heapless"))]
-pub use pinned::{Pinned, Ref};
+pub use pinned::Pinned;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 pub use rustc_hash::FxBuildHasher;
 #[cfg(any(feature = "alloc", feature = "heapless"))]

@@ -9,7 +9,8 @@ use mutex_traits::ScopedRawMutex;
 
 use crate::entry::State;
 use crate::garbage::Effort;
-use crate::map::{Core, Never, Wait, Walk};
+use crate::lock::{Never, Wait};
+use crate::map::{Core, Walk};
 use crate::storage::{Index, Owned, Storage, resolve};
 use crate::sync::Ordering;
 

@@ -12,9 +12,10 @@ use mutex_traits::ScopedRawMutex;
 
 use crate::entry::{Entry, Node};
 use crate::garbage::Effort;
-use crate::map::{Core, Inserted, OnLive, Unlinked, Wait};
+use crate::insert::{Refused, Why};
+use crate::lock::Wait;
+use crate::map::{Core, Inserted, OnLive, Unlinked};
 use crate::storage::{Heap, HeapIndex, Index, Limit, Link, Owned, Pool, Reserved, Storage, Table};
-use crate::write::{Refused, Why};
 
 thread_local! {
     static STEPS: Cell<usize> = const { Cell::new(0) };

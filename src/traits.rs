@@ -7,7 +7,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use mutex_traits::ScopedRawMutex;
 
 use crate::error::give_up;
-use crate::map::Wait;
+use crate::lock::Wait;
 use crate::owned::{IntoIter, IterMut};
 use crate::storage::Storage;
 use crate::twin_map::TwinMap;

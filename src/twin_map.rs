@@ -9,14 +9,16 @@ use rustc_hash::FxBuildHasher;
 
 use crate::error::{ErrorKind, InsertError, WouldBlock};
 use crate::garbage::{Effort, Garbage};
+use crate::guard::Ref;
+use crate::insert::Refused;
 use crate::lock::SpinLock;
-use crate::map::{Acquire, Core, Inserted, Never, OnLive, Try, Unlinked, Wait};
+use crate::lock::{Acquire, Never, Try, Wait};
+use crate::map::{Core, Inserted, OnLive, Unlinked};
 use crate::owned::{Drain, IterMut};
-use crate::pinned::{Pinned, Ref};
+use crate::pinned::Pinned;
 use crate::readers::Pin;
 use crate::storage::Storage;
 use crate::sync::{Ordering, const_fn};
-use crate::write::Refused;
 
 /// The map over its storage `St`: what `SyncMap` and `FixedMap` are.
 ///

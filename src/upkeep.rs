@@ -7,11 +7,12 @@ use mutex_traits::ScopedRawMutex;
 use crate::dirty::Dirty;
 use crate::error::ErrorKind;
 use crate::garbage::Effort;
-use crate::map::{Acquire, Core, Never, Snapshot, Try, Wait};
+use crate::insert::Why;
+use crate::lock::{Acquire, Never, Try, Wait};
+use crate::map::{Core, Snapshot};
 use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
 use crate::sync::Ordering;
-use crate::write::Why;
 
 /// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less than
 /// three.

@@ -8,14 +8,15 @@
 
 use mutex_traits::ScopedRawMutex;
 
-use crate::dirty::{Detached, InsertOutcome, NeedsTable, Taken, leads_to};
+use crate::dirty::{Detached, Taken, leads_to};
 use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind};
-use crate::garbage::{Effort, entry_link};
-use crate::map::{Acquire, Core, Inserted, Never, OnLive, Snapshot, Unlinked, Wait};
+use crate::garbage::entry_link;
+use crate::insert::{Why, value_of};
+use crate::lock::{Acquire, Never, Wait};
+use crate::map::{Core, Snapshot, Unlinked};
 use crate::readers::Pin;
-use crate::storage::{Chain, Index, Owned, Pool, Reserved, Storage};
-use crate::sync::{Ordering, fence};
+use crate::storage::{Chain, Index, Owned, Storage};
 
 /// How the attempts on one entry ended.
 enum Edit<R> {
@@ -25,160 +26,7 @@ enum Edit<R> {
     Expunged,
 }
 
-/// A node with a new value; the value alone when there is no memory.
-type NewNode<'p, V, P> = Result<Owned<'p, Node<V>, P>, V>;
-
-/// An insertion that did not take place, with what it was given.
-pub(crate) struct Refused<K, V> {
-    pub(crate) input: (K, V),
-    pub(crate) why: Why,
-}
-
-/// Why an attempt failed.
-pub(crate) enum Why<E = ErrorKind> {
-    /// Somebody else was faster: to be tried again.
-    Again,
-    /// Again, with a table. Who brings it is not pinned: the old one can be freed first.
-    NeedsTable(NeedsTable),
-    Error(E),
-}
-
-impl From<ErrorKind> for Why {
-    fn from(kind: ErrorKind) -> Self {
-        Self::Error(kind)
-    }
-}
-
-fn value_of<V, P: Pool<Node<V>>>(node: NewNode<'_, V, P>) -> V {
-    node.map_or_else(|value| value, |node| node.take().value)
-}
-
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
-    /// Attempts to insert a key, or to do to its value what `on_live` says.
-    ///
-    /// Most keys are in `read`; what has to be done for others is not inlined.
-    #[cfg_attr(small, inline(never))]
-    #[cfg_attr(not(small), inline(always))]
-    pub(crate) fn insert<A: Acquire>(
-        &self,
-        pin: &Pin<'_>,
-        hash: usize,
-        (key, value): (K, V),
-        on_live: OnLive,
-    ) -> Result<Inserted<V>, Refused<K, V>>
-    where
-        K: Eq,
-    {
-        let read = self.snapshot(pin);
-        let in_read = read.table.and_then(|table| self.probe(table, hash, |other| key == *other));
-        if let Some(handle) = in_read {
-            // SAFETY: from `read`, under the pin.
-            let entry = unsafe { self.entry(handle) };
-            if let State::Live(current) = entry.state() {
-                // No lock is taken for a live key, also when it fails: a handler may have interrupted who has it.
-                return self.settle(entry, current, (key, value), on_live);
-            }
-        }
-        self.insert_absent::<A>(pin, (read, in_read), hash, (key, value), on_live)
-    }
-
-    /// [`insert`](Self::insert), not inlined: for all but the first attempt.
-    #[cfg_attr(not(small), inline(never))]
-    pub(crate) fn insert_outlined<A: Acquire>(
-        &self,
-        pin: &Pin<'_>,
-        hash: usize,
-        input: (K, V),
-        on_live: OnLive,
-    ) -> Result<Inserted<V>, Refused<K, V>>
-    where
-        K: Eq,
-    {
-        self.insert::<A>(pin, hash, input, on_live)
-    }
-
-    /// Inserts a key that has no live entry in `read`.
-    #[cfg_attr(not(small), inline(never))]
-    fn insert_absent<'p, A: Acquire>(
-        &'p self,
-        pin: &'p Pin<'_>,
-        seen: (Snapshot<'p, St::Index>, Option<*mut Entry<K, V>>),
-        hash: usize,
-        (key, value): (K, V),
-        on_live: OnLive,
-    ) -> Result<Inserted<V>, Refused<K, V>>
-    where
-        K: Eq,
-    {
-        let node = match self.node(value) {
-            Err(value) if St::LIMIT.is_none() => {
-                return Err(Refused { input: (key, value), why: Self::NO_MEMORY.into() });
-            }
-            // With a limit, it may be that the map is full besides.
-            node => node,
-        };
-        let new = node.as_ref().ok().map(Owned::handle);
-        if let ((read, Some(handle)), Some(new)) = (seen, new) {
-            // SAFETY: from `read`, under the pin.
-            if self.revive_unlocked(read, unsafe { self.entry(handle) }, new) {
-                node.ok().map(Owned::publish);
-                return Ok(Inserted::New(new));
-            }
-        }
-        // Before the lock is taken, for the allocator may take its time. Without memory a key that has an entry can
-        // still get its value.
-        let mut memory = self.memory::<Entry<K, V>>();
-        let mut key = Some(key);
-        let outcome =
-            self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, seen, hash, &mut key, &mut memory, new));
-        if let Ok(InsertOutcome::New(new)) = outcome {
-            node.ok().map(Owned::publish);
-            return Ok(Inserted::New(new));
-        }
-        // SAFETY: only `New` takes the key.
-        let input = (unsafe { key.unwrap_unchecked() }, value_of(node));
-        let why = match outcome {
-            Ok(InsertOutcome::Found(entry)) => match entry.state() {
-                State::Live(current) => return self.settle(entry, current, input, on_live),
-                State::Deleted | State::Expunged => Why::Again,
-            },
-            Ok(InsertOutcome::NeedsTable(NeedsTable::NoMemory)) => Self::NO_MEMORY.into(),
-            Ok(InsertOutcome::NeedsTable(table)) => Why::NeedsTable(table),
-            Ok(InsertOutcome::Rejected(kind)) => kind.into(),
-            // (A step of the copy that was due has been done.)
-            Ok(InsertOutcome::Raced | InsertOutcome::New(_)) => Why::Again,
-            Err(error) => Why::Error(error.into()),
-        };
-        Err(Refused { input, why })
-    }
-
-    /// Attempts what `on_live` says on a live entry.
-    #[cfg_attr(small, inline(never))]
-    #[cfg_attr(not(small), inline(always))]
-    fn settle(
-        &self,
-        entry: &Entry<K, V>,
-        current: *mut Node<V>,
-        (key, value): (K, V),
-        on_live: OnLive,
-    ) -> Result<Inserted<V>, Refused<K, V>> {
-        if let OnLive::Keep = on_live {
-            drop((key, value));
-            return Ok(Inserted::Kept(current));
-        }
-        let node = match self.node(value) {
-            Ok(node) => node,
-            Err(value) => return Err(Refused { input: (key, value), why: Self::NO_MEMORY.into() }),
-        };
-        let Ok(old) = self.replace(entry, current, node.handle()) else {
-            return Err(Refused { input: (key, node.take().value), why: Why::Again });
-        };
-        node.publish();
-        // Should that panic, the old node is retired here.
-        drop(key);
-        Ok(Inserted::Replaced(old.into_node()))
-    }
-
     /// Attempts to remove a key. Returns its node.
     ///
     /// Most keys are in `read`, as for [`insert`](Self::insert).
@@ -385,23 +233,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         self.retire_all(Never::unwrap(self.locked::<Wait, _>(|dirty| self.detach(dirty))));
     }
 
-    /// DELETED → live without the lock, while there is no `dirty`. Not with a limit, which is watched under the lock.
-    fn revive_unlocked(&self, read: Snapshot<'_, St::Index>, entry: &Entry<K, V>, node: *mut Node<V>) -> bool {
-        if read.amended() || St::LIMIT.is_some() || !self.count.claim() {
-            return false;
-        }
-        // SeqCst: pairs with the fence in `seal`. Either the word below is seen to be amended, or the seal counts this store.
-        fence(Ordering::SeqCst);
-        let revived = self.read.load(Ordering::SeqCst) == read.word && entry.revive(node).is_ok();
-        if !revived {
-            self.count.unclaim();
-        }
-        revived
-    }
-
     /// live → live. Returns the old node.
     #[inline]
-    fn replace<'p>(
+    pub(crate) fn replace<'p>(
         &'p self,
         entry: &'p Entry<K, V>,
         current: *mut Node<V>,
@@ -426,32 +260,6 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         self.shrink();
         // SAFETY: taken out of the slot by this caller, under the pin that `entry` is under.
         Ok(unsafe { Unlinked::new(self, current) })
-    }
-
-    #[inline]
-    fn node(&self, value: V) -> NewNode<'_, V, St> {
-        match self.memory() {
-            Some(memory) => Ok(memory.fill(Node::new(value))),
-            None => Err(value),
-        }
-    }
-
-    /// Memory for a node or an entry; if the allocator has none, after freeing what can be freed.
-    #[inline]
-    fn memory<T>(&self) -> Option<Reserved<'_, T, St>>
-    where
-        St: Pool<T>,
-    {
-        Reserved::new(&self.storage).or_else(|| if St::LIMIT.is_some() { None } else { self.memory_at_last() })
-    }
-
-    #[cold]
-    fn memory_at_last<T>(&self) -> Option<Reserved<'_, T, St>>
-    where
-        St: Pool<T>,
-    {
-        self.collect(Effort::All);
-        Reserved::new(&self.storage)
     }
 }
 
