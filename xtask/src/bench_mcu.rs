@@ -17,7 +17,9 @@ mod figures;
 mod report;
 mod trace;
 
-use figures::{Record, Rows, compare};
+use figures::compare;
+pub use figures::{Figures, Record, Rows};
+pub use report::{SIZES, SUBJECTS};
 
 /// The firmware's.
 pub const FOLDER: &str = "benches/mcu";
@@ -41,22 +43,28 @@ pub fn run(update: bool) -> Result<()> {
     }
     let record = Record { rustc: rustc()?, rows: measure()? };
     print!("{}", report::tables(&record.rows));
-    let path = root().join(FILE);
     if update {
-        fs::write(&path, record.text()).with_context(|| format!("cannot write {FILE}"))?;
-        println!("bench-mcu: {FILE} is written");
+        fs::write(root().join(FILE), record.text()).with_context(|| format!("cannot write {FILE}"))?;
+        println!("bench-mcu: {FILE} is written; `cargo xtask report` has yet to write what shows it");
         return Ok(());
     }
-    let file = fs::read_to_string(&path).map_err(anyhow::Error::from).and_then(|text| Record::parse(&text));
-    let file = file.with_context(|| format!("cannot read {FILE}; `cargo xtask bench-mcu --update` writes it"))?;
-    judge(&file, &record)
+    judge(&read()?, &record)
+}
+
+/// What is committed.
+pub fn read() -> Result<Record> {
+    let text = fs::read_to_string(root().join(FILE)).map_err(anyhow::Error::from);
+    let file = text.and_then(|text| Record::parse(&text));
+    file.with_context(|| format!("cannot read {FILE}; `cargo xtask bench-mcu --update` writes it"))
 }
 
 fn judge(file: &Record, measured: &Record) -> Result<()> {
     let differences = compare(&file.rows, &measured.rows);
     if !differences.better.is_empty() {
         println!("better than in {FILE}:\n  {}", differences.better.join("\n  "));
-        println!("note: run `cargo xtask bench-mcu --update` and commit {FILE}, so that it stays so\n");
+        println!(
+            "note: run `cargo xtask bench-mcu --update` and `cargo xtask report`, and commit, so that it stays so\n"
+        );
     }
     if !differences.worse.is_empty() {
         let compiler = if file.rustc == measured.rustc {
@@ -65,7 +73,7 @@ fn judge(file: &Record, measured: &Record) -> Result<()> {
             format!("\nThe file is of rustc {}, and this is {}: that may be the reason.", file.rustc, measured.rustc)
         };
         bail!(
-            "not as in {FILE}:\n  {}{compiler}\nIf it must be so: run `cargo xtask bench-mcu --update` and commit the file",
+            "not as in {FILE}:\n  {}{compiler}\nIf it must be so: run `cargo xtask bench-mcu --update` and `cargo xtask report`, and commit",
             differences.worse.join("\n  ")
         );
     }

@@ -90,7 +90,7 @@ enum Task {
         /// Only the shapes with one of these in their names
         words: Vec<String>,
     },
-    /// Write docs/performance.md, with charts, of what was measured
+    /// Write docs/performance.md, with charts, and the README's figures, of what was measured
     Report,
     /// Generate the demo's log: the same bytes each time
     GenLog {

@@ -131,7 +131,7 @@ impl Host {
     pub fn write(&self) -> Result<()> {
         let path = root().join(FILE);
         fs::write(&path, self.text()?).with_context(|| format!("cannot write {FILE}"))?;
-        println!("written to {}", shown(&path));
+        println!("written to {}; `cargo xtask report` has yet to write what shows it", shown(&path));
         Ok(())
     }
 

@@ -5,10 +5,11 @@ use comfy_table::{Table, presets};
 use super::figures::{Figures, Rows};
 use super::{CORES, LEVELS};
 
-const SIZES: [u32; 3] = [16, 64, 256];
+/// Of maps, in entries.
+pub const SIZES: [u32; 3] = [16, 64, 256];
 
 /// With the lines of their titles.
-const SUBJECTS: [(&str, &str); 8] = [
+pub const SUBJECTS: [(&str, &str); 8] = [
     ("SyncMap/SpinLock", "SyncMap\nSpinLock"),
     ("SyncMap/CriticalSectionLock", "SyncMap\nCriticalSectionLock"),
     ("FixedMap/SpinLock", "FixedMap\nSpinLock"),

@@ -1,11 +1,9 @@
 //! The section on hosts, of benches/host.json.
 
-use std::path::Path;
-
 use anyhow::Result;
 
-use super::charts::{self, Bars};
-use super::markdown;
+use super::charts::{Bars, Chart};
+use super::{FOLDER, Section, markdown};
 use crate::bench_host::{Figure, Host, SHAPES, SUBJECTS, read, shown};
 
 const ABOUT: &str = "\
@@ -21,30 +19,27 @@ was busy with something else or the threads met differently.
 `cargo xtask bench-host` measures it again: [benches/host](../benches/host), [benches/go](../benches/go).
 ";
 
-struct Chart {
-    file: &'static str,
-    shape: &'static str,
-    title: &'static str,
-}
-
-const CHARTS: [Chart; 3] = [
-    Chart { file: "hits.svg", shape: "Hits64", title: "Lookup of a key that is there" },
-    Chart { file: "overwrite.svg", shape: "OverwriteHalves", title: "Overwriting, each thread keys of its own" },
-    Chart { file: "worst-insert.svg", shape: "WorstInsert", title: "The longest of 1,048,576 inserts" },
+/// Files, shapes and titles.
+const CHARTS: [(&str, &str, &str); 3] = [
+    ("hits.svg", "Hits64", "Lookup of a key that is there"),
+    ("overwrite.svg", "OverwriteHalves", "Overwriting, each thread keys of its own"),
+    ("worst-insert.svg", "WorstInsert", "The longest of 1,048,576 inserts"),
 ];
 
-/// Tables, and charts in `folder`, if there is something to show.
-pub fn section(folder: &Path) -> Result<Option<String>> {
+/// Tables and charts, if there is something to show.
+pub fn section() -> Result<Option<Section>> {
     let Some(host) = read()? else {
         println!("without what was measured on a host: cargo xtask bench-host");
         return Ok(None);
     };
     let mut text = format!("## On a host\n\n{}\n{ABOUT}\n", machine(&host));
-    for chart in &CHARTS {
-        let bars = bars(&host.figures, chart.shape);
+    let mut files = Vec::new();
+    for (file, shape, title) in CHARTS {
+        let bars = bars(&host.figures, shape);
         if !bars.is_empty() {
-            charts::draw(&folder.join(chart.file), chart.title, &bars)?;
-            text += &format!("![{}]({})\n\n", chart.title, chart.file);
+            let chart = Chart { title, series: &["1 thread", "2 threads"], bars, shown: short };
+            files.push((format!("{FOLDER}/{file}"), chart.draw()?));
+            text += &format!("![{title}]({file})\n\n");
         }
     }
     for threads in [1, 2] {
@@ -55,7 +50,7 @@ pub fn section(folder: &Path) -> Result<Option<String>> {
     for shape in &SHAPES {
         text += &format!("- `{}`: {}\n", shape.name, shape.about);
     }
-    Ok(Some(text))
+    Ok(Some(Section { text, files }))
 }
 
 fn machine(host: &Host) -> String {
@@ -95,10 +90,20 @@ fn bars(figures: &[Figure], shape: &str) -> Vec<Bars> {
                 .find(|f| f.shape == shape && f.subject == **subject && f.threads == threads)
                 .map(|f| f.median)
         };
-        let bars = Bars { name: subject, one: of_threads(1), two: of_threads(2) };
-        (bars.one.is_some() || bars.two.is_some()).then_some(bars)
+        let values = [1, 2].map(of_threads).to_vec();
+        values.iter().any(Option::is_some).then(|| Bars { name: (*subject).to_owned(), values })
     };
     SUBJECTS.iter().filter_map(bars).collect()
+}
+
+fn short(ns: f64) -> String {
+    match ns {
+        ns if ns >= 1e6 => format!("{:.1} ms", ns / 1e6),
+        ns if ns >= 1e4 => format!("{:.0} µs", ns / 1e3),
+        ns if ns >= 100.0 => format!("{ns:.0} ns"),
+        0.0 => "0".to_owned(),
+        ns => format!("{ns:.1} ns"),
+    }
 }
 
 #[cfg(test)]
@@ -126,8 +131,10 @@ mod tests {
             rounds: 1,
         };
         let figures = [figure("scc", 1), figure("twinmap", 1), figure("twinmap", 2)];
-        let found: Vec<_> = bars(&figures, "Hits64").iter().map(|bars| (bars.name, bars.one, bars.two)).collect();
-        assert_eq!(found, [("twinmap", Some(1.0), Some(2.0)), ("scc", Some(1.0), None)]);
+        let found: Vec<_> =
+            bars(&figures, "Hits64").iter().map(|bars| (bars.name.clone(), bars.values.clone())).collect();
+        let bars = |name: &str, values: [_; 2]| (name.to_owned(), values.to_vec());
+        assert_eq!(found, [bars("twinmap", [Some(1.0), Some(2.0)]), bars("scc", [Some(1.0), None])]);
         assert!(table(&figures, 2).ends_with("| `Hits64` | 2.0 | - | - | - | - | - | - | - | - | - | - |\n"));
     }
 }

@@ -1,27 +1,52 @@
-//! `cargo xtask report`: writes docs/performance.md and its charts from what was measured.
+//! `cargo xtask report`: writes docs/performance.md and its charts from what was measured, and the figures in README.md.
 
 mod charts;
+mod counts;
 mod host;
 mod mcu;
+mod readme;
 
 use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::cmd::{root, shown};
+use crate::bench_mcu;
+use crate::cmd::root;
 
 const FOLDER: &str = "docs";
 const HEAD: &str = "# Performance\n\nMade by `cargo xtask report` of what was measured: edit that, not this.\n";
 
+/// Paths, from the repository's root, and what is in there.
+type Files = Vec<(String, String)>;
+
+/// Of docs/performance.md, with the charts that it shows.
+struct Section {
+    text: String,
+    files: Files,
+}
+
 pub fn run() -> Result<()> {
-    let folder = root().join(FOLDER);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {FOLDER}"))?;
-    let sections = [mcu::section()?, host::section(&folder)?];
-    let text = [HEAD.to_owned()].into_iter().chain(sections.into_iter().flatten()).collect::<Vec<_>>().join("\n");
-    let path = folder.join("performance.md");
-    fs::write(&path, text).with_context(|| format!("cannot write {}", shown(&path)))?;
-    println!("written to {}", shown(&path));
+    fs::create_dir_all(root().join(FOLDER)).with_context(|| format!("cannot make {FOLDER}"))?;
+    for (path, text) in render()? {
+        fs::write(root().join(&path), text).with_context(|| format!("cannot write {path}"))?;
+        println!("written to {path}");
+    }
     Ok(())
+}
+
+/// All that is written. It depends on what was measured, and on nothing else.
+fn render() -> Result<Files> {
+    let record = bench_mcu::read()?;
+    let path = root().join(readme::FILE);
+    let old = fs::read_to_string(path).with_context(|| format!("cannot read {}", readme::FILE))?;
+    let mut files = vec![(readme::FILE.to_owned(), readme::with_figures(&old, &record)?)];
+    let mut text = HEAD.to_owned();
+    for section in [Some(mcu::section(&record)?), host::section()?].into_iter().flatten() {
+        text += &format!("\n{}", section.text);
+        files.extend(section.files);
+    }
+    files.push((format!("{FOLDER}/performance.md"), text));
+    Ok(files)
 }
 
 /// A table in Markdown, numbers to the right.
@@ -41,5 +66,13 @@ mod tests {
         let strings = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let table = markdown(&strings(["map", "ns"]), &[strings(["scc", "7.2"])]);
         assert_eq!(table, "| map | ns |\n|---|--:|\n| scc | 7.2 |\n");
+    }
+
+    #[test]
+    fn what_is_committed_shows_what_was_measured() {
+        for (path, text) in render().unwrap() {
+            let committed = fs::read_to_string(root().join(&path)).unwrap_or_default();
+            assert!(committed == text, "{path} is not what `cargo xtask report` writes: run it, and commit");
+        }
     }
 }

@@ -1,0 +1,135 @@
+//! The figures in README.md: a block between two comments.
+
+use anyhow::{Context, Result};
+
+use super::counts::{Counts, bytes, decimal, number};
+use super::mcu::{CORE, HIT, MASKED, SIZE};
+use super::{FOLDER, markdown};
+use crate::bench_mcu::{Record, SIZES};
+
+pub const FILE: &str = "README.md";
+
+const BEGIN: &str = "<!-- performance: begin; `cargo xtask report` writes what follows -->\n";
+const END: &str = "<!-- performance: end -->\n";
+
+const SYNC: &str = "SyncMap/CriticalSectionLock";
+const FIXED: &str = "FixedMap/CriticalSectionLock";
+const PLAIN: &str = "critical_section/FnvIndexMap";
+const SPIN: &str = "spin/HashMap";
+
+/// With the columns' titles.
+const SUBJECTS: [(&str, &str); 4] = [
+    (SYNC, "`SyncMap`, `CriticalSectionLock`"),
+    (FIXED, "`FixedMap`, `CriticalSectionLock`"),
+    (PLAIN, "`FnvIndexMap` in `critical_section::Mutex`"),
+    (SPIN, "hashbrown in a spinlock"),
+];
+
+const OPERATIONS: [(&str, &str); 5] = [
+    ("hit", "look up a key that is there"),
+    ("overwrite", "overwrite"),
+    ("insert", "insert a new key"),
+    ("remove", "remove"),
+    ("churn-insert", "insert into a full map, after a removal"),
+];
+
+/// Puts the figures in the place of older ones.
+pub fn with_figures(readme: &str, record: &Record) -> Result<String> {
+    let parts = readme.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (before, after) = parts.with_context(|| format!("{FILE} has no comments for the figures to be between"))?;
+    Ok(format!("{before}{BEGIN}\n{}\n{END}{after}", figures(record)))
+}
+
+fn figures(record: &Record) -> String {
+    let counts = Counts { rows: &record.rows, core: CORE, level: "3" };
+    let mut text = String::new();
+    for (file, title) in [HIT, MASKED] {
+        text += &format!("![{title}]({FOLDER}/{file})\n\n");
+    }
+    text += &masked(counts);
+    text += &format!("\nInstructions on a Cortex-M3, mean / worst, {SIZE} entries, `opt-level = 3`, and bytes:\n\n");
+    text + &table(counts)
+}
+
+/// How long interrupts are masked, compared with a map in a critical section.
+fn masked(counts: Counts) -> String {
+    let longest = |subject| SIZES.map(|size| counts.longest_masked(size, subject));
+    let ours = [SYNC, FIXED].map(longest);
+    let plain = longest(PLAIN);
+    let (shorter, longer): (Vec<_>, Vec<_>) =
+        (0..SIZES.len()).partition(|&place| ours.iter().all(|ours| ours[place] < plain[place]));
+    let at = |places: Vec<usize>, text: &str| {
+        let sizes: Vec<_> = places.into_iter().map(|place| SIZES[place].to_string()).collect();
+        (!sizes.is_empty()).then(|| format!("{text} at {} entries", sizes.join(" and ")))
+    };
+    let parts: Vec<_> = [at(shorter, "shorter"), at(longer, "not shorter")].into_iter().flatten().collect();
+    format!("twinmap's longest run of all, compared with the plain map's, is {}.\n", parts.join(", and "))
+}
+
+fn table(counts: Counts) -> String {
+    let header: Vec<_> = [""].into_iter().chain(SUBJECTS.map(|(_, title)| title)).map(str::to_owned).collect();
+    let row = |title: &str, cell: &dyn Fn(&str) -> String| {
+        [title.to_owned()].into_iter().chain(SUBJECTS.map(|(subject, _)| cell(subject))).collect::<Vec<_>>()
+    };
+    let instructions = OPERATIONS.map(|(operation, title)| {
+        row(title, &|subject| {
+            let worst = number(counts.worst(SIZE, subject, operation));
+            format!("{} / {worst}", decimal(counts.mean(SIZE, subject, operation)))
+        })
+    });
+    let of = |subject: &str, kind: &str, name: &str| bytes(counts.rows, CORE, SIZE, subject, kind, name);
+    let others = [
+        row("interrupts masked, looking up", &|subject| number(counts.masked(SIZE, subject, "hit"))),
+        row("interrupts masked, at most, also by the allocator", &|subject| {
+            number(counts.longest_masked(SIZE, subject))
+        }),
+        row("flash", &|subject| number(of(subject, "flash", "bytes"))),
+        row("RAM: `static` + heap", &|subject| {
+            let heap = of(subject, "memory", "heap_churned").filter(|&heap| heap > 0);
+            let heap = heap.map_or(String::new(), |heap| format!(" + {}", number(Some(heap))));
+            number(of(subject, "memory", "static")) + &heap
+        }),
+    ];
+    markdown(&header, &instructions.into_iter().chain(others).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench_mcu::{Rows, read};
+
+    #[test]
+    fn what_is_between_the_comments_is_replaced() {
+        let record = Record { rustc: "1.95.0".to_owned(), rows: Rows::new() };
+        let old = format!("before\n{BEGIN}old\n{END}after\n");
+        let new = with_figures(&old, &record).unwrap();
+        assert!(new.starts_with("before\n<!--") && new.ends_with("-->\nafter\n") && !new.contains("old"), "{new}");
+        assert_eq!(with_figures(&new, &record).unwrap(), new);
+        assert!(with_figures("neither", &record).is_err());
+    }
+
+    /// What the README says in words around the figures: what is no longer so is to be said otherwise.
+    #[test]
+    fn the_words_are_true() {
+        let record = read().unwrap();
+        let counts = Counts { rows: &record.rows, core: CORE, level: "3" };
+        let mean = |subject, operation| counts.mean(SIZE, subject, operation).unwrap();
+        for (map, operation) in [(SYNC, "hit"), (SYNC, "overwrite"), (FIXED, "hit"), (FIXED, "overwrite")] {
+            let none = SIZES.iter().all(|&size| counts.masked(size, map, operation) == Some(0));
+            assert!(none, "{map}: {operation} masks interrupts");
+        }
+        assert!(counts.masked(SIZE, PLAIN, "hit") > Some(0));
+        for write in ["overwrite", "insert", "remove"] {
+            let ours = mean(SYNC, write).min(mean(FIXED, write));
+            assert!(
+                [PLAIN, SPIN].iter().all(|plain| ours > mean(plain, write)),
+                "{write} is faster than in a plain map"
+            );
+        }
+        let longest = |map| counts.longest_masked(SIZES[0], map);
+        assert!(longest(SYNC).min(longest(FIXED)) >= longest(PLAIN), "shorter than a small plain map's longest run");
+        let churn = |size| counts.worst(size, FIXED, "churn-insert").unwrap();
+        assert!(churn(256) > 4 * churn(16), "a full FixedMap is not walked through");
+        assert!(mean(SPIN, "hit") < mean(SYNC, "hit").min(mean(FIXED, "hit")), "hashbrown is not faster");
+    }
+}
