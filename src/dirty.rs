@@ -47,7 +47,7 @@ use crate::sync::{Ordering, add, fence};
 const fn step_work(limit: Option<usize>) -> usize {
     match limit {
         _ if cfg!(not(loom)) => 16,
-        None => 1,
+        None => COPY_WORK,
         Some(_) => 4,
     }
 }
