@@ -163,8 +163,8 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
             .is_some_and(|table| table.index().room() == 0 || self.misses != 0 && self.misses >= table.index().len())
     }
 
-    pub(crate) fn table_mut<'a>(&mut self, storage: &'a impl Pool<Table<I>>) -> Option<&'a mut Table<I>> {
-        // SAFETY: as in `table`. None of what is called meanwhile goes to the table by another way.
+    pub(crate) fn table_mut<'a>(&'a mut self, storage: &'a impl Pool<Table<I>>) -> Option<&'a mut Table<I>> {
+        // SAFETY: as in `table`.
         (!self.table.is_null()).then(|| unsafe { &mut *storage.locate(self.table) })
     }
 }

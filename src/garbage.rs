@@ -25,12 +25,13 @@
 mod list;
 
 use core::marker::PhantomData;
+use core::mem::needs_drop;
 use core::ptr;
 
 pub(crate) use self::list::entry_link;
 use self::list::{Kind, next, set_next, tagged, take, untagged};
 use crate::entry::{Entry, Node};
-use crate::readers::{Grace, Progress, Readers};
+use crate::readers::{Grace, Progress, Readers, STRIPES};
 use crate::storage::{Chain, Link, Object, Owned, Pool, Storage, Table};
 use crate::sync::{AtomicUsize, ExclusiveCell, Ordering, add, const_fn, fence};
 
@@ -57,7 +58,8 @@ struct Held {
 ///
 /// Without a reader this is nothing after each write, but for keys that were removed: of those a write frees a few, so that none
 /// takes long, and [`reclaim`](crate::TwinMap::reclaim) all. A pin delays freeing and nothing else; when it is
-/// gone, the next write or `reclaim` frees what had to wait.
+/// gone, the next write or `reclaim` frees what had to wait. (On a host, where readers come so close one after the other that no
+/// write ever finds nobody pinned, up to 64 values wait for each other.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Garbage {
     /// Values that were overwritten or removed.
@@ -88,8 +90,9 @@ pub(crate) enum Effort {
 /// next one: with twice as many a write, nearly all are gone with the last key.
 const SOME: usize = 8;
 const FEW: usize = 2;
-/// So much may wait before a write that cannot tell whether something can be freed goes and sees.
-const MANY: usize = 64;
+/// So many values may wait before a write looks whether one can be freed while somebody is pinned: mostly none can, and on
+/// a host, with its stripes, looking costs more than the write.
+const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
 
 const IDLE: usize = 0;
 const BUSY: usize = 1;
@@ -115,7 +118,7 @@ impl<K, V, I> Collector<K, V, I> {
     pub(crate) fn garbage(&self, readers: &Readers) -> Garbage {
         let (entries, tables) = (self.entries.load(Ordering::Relaxed), self.tables());
         // These words are not of one moment.
-        let values = (waiting(readers).cast_signed() - (entries + tables).cast_signed()).max(0) as usize;
+        let values = (waiting(readers) as isize - (entries + tables) as isize).max(0) as usize;
         Garbage { values, entries, tables }
     }
 
@@ -197,10 +200,13 @@ impl<K, V, I> Collector<K, V, I> {
         // something and still saw the pin, at least one sees the other: what was retired is not left behind.
         fence(Ordering::SeqCst);
         let waiting = waiting(readers);
-        // While somebody is pinned, there is mostly nothing to be freed, and looking for it costs more than the write: it is
-        // enough to do it now and then. (Where memory is limited, each piece counts.)
-        let worthwhile =
-            || matches!(effort, Effort::All) || St::LIMIT.is_some() || waiting >= MANY || readers.is_idle();
+        let worthwhile = || {
+            matches!(effort, Effort::All)
+                || waiting >= MANY
+                || St::LIMIT.is_some()
+                || self.tables() != 0
+                || readers.is_idle()
+        };
         if waiting != 0 && worthwhile() {
             self.collect_outlined(storage, readers, effort);
         }
@@ -223,17 +229,29 @@ impl<K, V, I> Collector<K, V, I> {
         fence(Ordering::SeqCst);
         // SAFETY: unlinked by the caller, who alone may free or retire it; when nobody is pinned nothing can reach it.
         unsafe {
-            let idle = readers.is_idle();
-            if idle {
-                free(storage, node);
-            } else {
+            if !readers.is_idle() {
                 self.retire_node(storage, readers, node);
+                return self.collect(storage, readers, Effort::Some);
             }
-            // (When it was idle, `collect` would only look again.)
-            if !idle || cfg!(small) {
-                self.collect(storage, readers, Effort::Some);
-            } else if waiting(readers) != 0 {
+            // (It was idle: `collect` would only look again.)
+            if waiting(readers) != 0 {
                 self.collect_outlined(storage, readers, Effort::Some);
+            }
+            if !needs_drop::<V>() {
+                return free(storage, node);
+            }
+            // A destructor that writes to the map comes here again. It is not to go deeper and deeper: the one within it
+            // finds a collector at work, and leaves.
+            // Acquire: pairs with the Release of the last collector.
+            if self.collector.compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err() {
+                self.retire_node(storage, readers, node);
+                return self.collect_outlined(storage, readers, Effort::Some);
+            }
+            let idle = IdleOnUnwind(&self.collector);
+            free(storage, node);
+            core::mem::forget(idle);
+            if !self.leave() {
+                self.work(storage, readers, Effort::Some);
             }
         }
     }
@@ -242,9 +260,19 @@ impl<K, V, I> Collector<K, V, I> {
     fn collect_outlined<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         // AcqRel: pairs with the collector's compare-and-swap below; it sees what the caller retired and whom it
         // unpinned, and a new collector sees what the last one left.
-        if self.collector.swap(AGAIN, Ordering::AcqRel) != IDLE {
-            return;
+        if self.collector.swap(AGAIN, Ordering::AcqRel) == IDLE {
+            self.work(storage, readers, effort);
         }
+    }
+
+    /// Lets the next collector in, if nobody has said AGAIN.
+    fn leave(&self) -> bool {
+        // Release: pairs with the swap of the next collector. Relaxed: on failure a swap follows, which acquires.
+        self.collector.compare_exchange(BUSY, IDLE, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
+    /// What the collector does, until nobody says AGAIN.
+    fn work<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         let idle = IdleOnUnwind(&self.collector);
         let mut left = if matches!(effort, Effort::Few) { FEW } else { SOME };
         loop {
@@ -260,9 +288,7 @@ impl<K, V, I> Collector<K, V, I> {
                     left = left.saturating_sub(1);
                 }
             }
-            // Release: pairs with the swap of the next collector. Relaxed: on failure the swap above acquires.
-            let stop = self.collector.compare_exchange(BUSY, IDLE, Ordering::Release, Ordering::Relaxed);
-            if stop.is_ok() {
+            if self.leave() {
                 break;
             }
         }
@@ -418,7 +444,7 @@ fn waiting(readers: &Readers) -> usize {
     readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.waiting.load(Ordering::Relaxed)))
 }
 
-/// Lets the next collector in when a destructor panics.
+/// Lets the next collector in when a destructor panics. Should one have said AGAIN, the rest waits for the next write.
 struct IdleOnUnwind<'a>(&'a AtomicUsize);
 
 impl Drop for IdleOnUnwind<'_> {

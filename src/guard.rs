@@ -14,7 +14,7 @@ use crate::storage::Storage;
 
 /// A value in a map, which stays where it is until this guard is dropped.
 ///
-/// Returned by the operations on the map itself; it is a [`Pinned`] for one value. When it comes from a write,
+/// Returned by the operations on the map itself; it is a [`Pinned`](crate::Pinned) for one value. When it comes from a write,
 /// dropping it frees what can be freed, as the write would have done; a value that the write replaced or removed is the
 /// guard's own, and is lost with it when it is forgotten (`mem::forget`).
 pub struct Ref<'a, K, V> {
@@ -24,18 +24,18 @@ pub struct Ref<'a, K, V> {
     _entry: PhantomData<(&'a K, &'a V)>,
 }
 
-/// A map as the guard of a write sees it.
-trait Write<V> {
+/// A map as the guard of a write sees it. Not of the type of the value, which the guard could otherwise not give up a part of.
+trait Write {
     /// Ends the write, whose pin is gone.
     ///
     /// # Safety
     ///
     /// `value` is what the guard was made with. It is not used again.
-    unsafe fn end(&self, value: NonNull<V>);
+    unsafe fn end(&self, value: NonNull<()>);
 }
 
-impl<K, V, St: Storage<K, V>, L> Write<V> for Core<K, V, St, L> {
-    unsafe fn end(&self, _value: NonNull<V>) {
+impl<K, V, St: Storage<K, V>, L> Write for Core<K, V, St, L> {
+    unsafe fn end(&self, _value: NonNull<()>) {
         self.collect(Effort::Some);
     }
 }
@@ -44,16 +44,16 @@ impl<K, V, St: Storage<K, V>, L> Write<V> for Core<K, V, St, L> {
 #[repr(transparent)]
 struct Unlinking<K, V, St: Storage<K, V>, L>(Core<K, V, St, L>);
 
-impl<K, V, St: Storage<K, V>, L> Write<V> for Unlinking<K, V, St, L> {
-    unsafe fn end(&self, value: NonNull<V>) {
+impl<K, V, St: Storage<K, V>, L> Write for Unlinking<K, V, St, L> {
+    unsafe fn end(&self, value: NonNull<()>) {
         // SAFETY: the guard was made with a node that its write unlinked.
-        unsafe { self.0.end(value) };
+        unsafe { self.0.end(value.cast()) };
     }
 }
 
 struct EndOnDrop<'a, V> {
     value: NonNull<V>,
-    write: Option<&'a dyn Write<V>>,
+    write: Option<&'a dyn Write>,
 }
 
 impl<V> Drop for EndOnDrop<'_, V> {
@@ -61,7 +61,7 @@ impl<V> Drop for EndOnDrop<'_, V> {
     fn drop(&mut self) {
         if let Some(map) = self.write {
             // SAFETY: the map that the guard was made with, and `Ref` dropped the pin before.
-            unsafe { map.end(self.value) };
+            unsafe { map.end(self.value.cast()) };
         }
     }
 }

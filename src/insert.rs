@@ -136,15 +136,21 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         // Before the lock is taken, for the allocator may take its time. Without memory a key that has an entry can
         // still get its value.
         let mut memory = self.memory::<Entry<K, V>>();
-        let mut key = Some(key);
-        let outcome =
-            self.locked::<A, _>(|dirty| self.insert_locked(dirty, pin, seen, hash, &mut key, &mut memory, new));
+        let (mut key, mut node) = (Some(key), Some(node));
+        let outcome = self.locked::<A, _>(|dirty| {
+            let outcome = self.insert_locked(dirty, pin, seen, hash, &mut key, &mut memory, new);
+            if let InsertOutcome::New(_) = outcome {
+                // Here, for it is the map's now, even if unlocking panics.
+                node.take().and_then(Result::ok).map(Owned::publish);
+            }
+            outcome
+        });
         if let Ok(InsertOutcome::New(new)) = outcome {
-            node.ok().map(Owned::publish);
             return Ok(Inserted::New(new));
         }
-        // SAFETY: only `New` takes the key.
-        let input = (unsafe { key.unwrap_unchecked() }, value_of(node));
+        // SAFETY: only `New` takes them.
+        let (key, node) = unsafe { (key.unwrap_unchecked(), node.unwrap_unchecked()) };
+        let input = (key, value_of(node));
         let why = match outcome {
             Ok(InsertOutcome::Found(entry)) => match entry.state() {
                 State::Live(current) => return self.settle(entry, current, input, on_live),
@@ -286,26 +292,24 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::Raced };
         // SAFETY: the entry is in the table.
-        let vacant =
-            match table.index_mut().find_or_vacant(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key })) {
-                Ok(handle) => {
-                    dirty.miss();
-                    // SAFETY: from `dirty`, under the lock and the pin.
-                    return self.revive_locked(unsafe { self.entry(handle) }, node);
+        let key_of = |handle: *mut Entry<K, V>| unsafe { &(*self.storage.locate(handle)).key };
+        let handle = match table.index_mut().find_or_vacant(hash, |handle| eq(key_of(handle))) {
+            Ok(handle) => handle,
+            Err(_) if !self.count.claim() => return InsertOutcome::Rejected(self.full_or_busy()),
+            Err(vacant) => {
+                if let (Some(_), Some(node)) = (&memory, node) {
+                    if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
+                        vacant.fill(memory.fill(Entry::new(hash, key, node)).publish());
+                        return InsertOutcome::New(node);
+                    }
                 }
-                Err(vacant) => vacant,
-            };
-        if !self.count.claim() {
-            return InsertOutcome::Rejected(self.full_or_busy());
-        }
-        if let (Some(_), Some(node)) = (&memory, node) {
-            if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
-                vacant.fill(memory.fill(Entry::new(hash, key, node)).publish());
-                return InsertOutcome::New(node);
+                self.count.unclaim();
+                return InsertOutcome::Rejected(Self::NO_MEMORY);
             }
-        }
-        self.count.unclaim();
-        InsertOutcome::Rejected(Self::NO_MEMORY)
+        };
+        dirty.miss();
+        // SAFETY: from `dirty`, under the lock and the pin.
+        self.revive_locked(unsafe { self.entry(handle) }, node)
     }
 
     /// DELETED → live, for an entry that stays in the tables it is in.

@@ -41,7 +41,7 @@ use crate::count::Count;
 use crate::dirty::Dirty;
 use crate::entry::{Entry, Node, State};
 use crate::garbage::{Collector, Effort};
-use crate::lock::Acquire;
+use crate::lock::{Acquire, Try};
 use crate::readers::{Pin, Readers};
 use crate::storage::{Index, Storage, Table, new_storage, resolve};
 use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn};
@@ -297,15 +297,15 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             (result, cfg!(small) || dirty.is_due(&self.storage))
         })?;
         if due {
-            self.step_locked::<A>();
+            self.step_locked();
         }
         Ok(result)
     }
 
     #[cfg_attr(not(small), inline(never))]
-    fn step_locked<A: Acquire>(&self) {
+    fn step_locked(&self) {
         // When somebody else has the lock now, that is who does a step.
-        let _ = self.section::<A, _>(|dirty| self.step(dirty));
+        let _ = self.section::<Try, _>(|dirty| self.step(dirty));
     }
 
     #[inline(always)]

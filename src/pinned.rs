@@ -205,7 +205,6 @@ where
     }
 
     /// Inserts, and retires what was replaced: the pin keeps it.
-
     fn inserted<A: Acquire>(&self, key: K, value: V, on_live: OnLive) -> Result<Inserted<V>, InsertError<K, V>> {
         let hash = self.map.hash(&key);
         let core = &self.map.core;

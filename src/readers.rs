@@ -16,6 +16,7 @@
 //!    first: if the reader's, the increment is seen by the load, and the counter is seen at zero only after that
 //!    pin is gone (the decrement is `Release`, the load `Acquire`: what the reader did happens before the free); if
 //!    the writer's, the reader loads pointers that no longer lead to the object.
+//!    ([`is_idle`](Readers::is_idle) is the same, of all counters, with the fence in its caller.)
 //! 2. **Hence each counter needs to be seen at zero once, each on its own**, at any time after the unlinking.
 //!    Which phase a reader chose does not matter to safety, and so the phase may be read `Relaxed` and be stale.
 //!    For the same reason a grace period can be [extended](Readers::extend) to what was unlinked later: it has to wait again only
@@ -29,7 +30,7 @@ use crate::sync::{AtomicPtr, AtomicUsize, Ordering, const_fn, fence};
 
 /// Stripes of counters. One on bare metal, where there are few cores and little memory; several cache lines on a
 /// host, so that readers on different cores do not write to the same line.
-const STRIPES: usize = if cfg!(any(target_os = "none", loom)) { 1 } else { 8 };
+pub(crate) const STRIPES: usize = if cfg!(any(target_os = "none", loom)) { 1 } else { 8 };
 
 /// What the callers of one stripe write to.
 #[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]

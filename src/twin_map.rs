@@ -380,17 +380,17 @@ where
         #[cfg(not(small))]
         let eq = &mut eq;
         let old = match self.core.remove::<A>(&pin, hash, eq) {
-            Err(why) => self.core.remove_again::<A>(&pin, hash, why, eq)?,
-            Ok(old) => old,
+            Err(why) => self.core.remove_again::<A>(&pin, hash, why, eq),
+            Ok(old) => Ok(old),
         };
-        Ok(match old.map(Unlinked::into_node) {
+        match old.map(|old| old.map(Unlinked::into_node)) {
             // SAFETY: it is ours, and was unlinked under this pin.
-            Some(node) => Some(unsafe { Ref::unlinked(&self.core, node, pin) }),
-            None => {
+            Ok(Some(node)) => Ok(Some(unsafe { Ref::unlinked(&self.core, node, pin) })),
+            other => {
                 self.finish(pin);
-                None
+                other.map(|_| None)
             }
-        })
+        }
     }
 
     /// Mutable access to the value of a key. Readers do not exist while the map is borrowed mutably.

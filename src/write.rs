@@ -1,8 +1,9 @@
 //! The operations that change the map, on top of what [`map`](crate::map) finds and [`dirty`](crate::dirty) does under
 //! the lock.
 //!
-//! They have one form: find the entry; attempt the transition of its slot, without the lock, until it succeeds or the
-//! entry is no longer live; if the entry turned out to be EXPUNGED, start again. Closures of the user run between the look at
+//! Insertion is in the module [`insert`](crate::insert). Of the others, a removal is one attempt at a time, too; those that call
+//! closures of the user have one form: find the entry; attempt the transition of its slot, without the lock, until it succeeds or
+//! the entry is no longer live; if the entry turned out to be EXPUNGED, start again. The closures run between the look at
 //! the slot and the attempt, never under the lock. Each of these loops is lock-free: who has to repeat an attempt
 //! was overtaken by somebody else's success.
 
@@ -17,6 +18,9 @@ use crate::lock::{Acquire, Never, Wait};
 use crate::map::{Core, Snapshot, Unlinked};
 use crate::readers::Pin;
 use crate::storage::{Chain, Index, Owned, Storage};
+
+/// What a removal took out, if the key was there.
+type Removed<'p, K, V, St, L, E> = Result<Option<Unlinked<'p, K, V, St, L>>, E>;
 
 /// How the attempts on one entry ended.
 enum Edit<R> {
@@ -36,7 +40,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         pin: &'p Pin<'_>,
         hash: usize,
         eq: &mut (impl FnMut(&K) -> bool + ?Sized),
-    ) -> Result<Option<Unlinked<'p, K, V, St, L>>, Why<A::Error>> {
+    ) -> Removed<'p, K, V, St, L, Why<A::Error>> {
         let read = self.snapshot(pin);
         if let Some(entry) = self.lookup(pin, read.table, hash, &mut *eq) {
             match entry.state() {
@@ -59,7 +63,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         hash: usize,
         mut why: Why<A::Error>,
         eq: &mut dyn FnMut(&K) -> bool,
-    ) -> Result<Option<Unlinked<'p, K, V, St, L>>, A::Error> {
+    ) -> Removed<'p, K, V, St, L, A::Error> {
         loop {
             match why {
                 Why::Error(error) => return Err(error),
@@ -79,7 +83,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         seen: Snapshot<'p, St::Index>,
         hash: usize,
         eq: &mut dyn FnMut(&K) -> bool,
-    ) -> Result<Option<Unlinked<'p, K, V, St, L>>, Why<A::Error>> {
+    ) -> Removed<'p, K, V, St, L, Why<A::Error>> {
         let taken = self.locked::<A, _>(|dirty| self.take_locked(dirty, pin, seen, hash, eq));
         let handle = match taken.map_err(Why::Error)? {
             Taken::Nothing => return Ok(None),
@@ -257,9 +261,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let deleted = entry.delete(current);
         self.count.end_removal(usize::from(deleted.is_ok()));
         deleted?;
-        self.shrink();
         // SAFETY: taken out of the slot by this caller, under the pin that `entry` is under.
-        Ok(unsafe { Unlinked::new(self, current) })
+        let old = unsafe { Unlinked::new(self, current) };
+        self.shrink();
+        Ok(old)
     }
 }
 

@@ -182,6 +182,11 @@ fn everything_public_has_debug() {
     assert_eq!(debug(CriticalSectionLock::new()), "CriticalSectionLock { locked: false }");
 }
 
+/// A guard of values that live longer is one of values that live shorter.
+fn _guards_are_covariant<'a, 'v>(long: Ref<'a, u8, &'static str>) -> Ref<'a, u8, &'v str> {
+    long
+}
+
 #[test]
 fn values_without_size_make_a_set() {
     let set = SyncMap::new();

@@ -93,3 +93,19 @@ fn removing_most_of_a_large_map_gives_its_memory_back() {
     let left = usage().bytes - start;
     assert!(left < 1_000, "{left} bytes left for nothing");
 }
+
+/// Pins that overlap, so that there is always one.
+#[test]
+fn tables_do_not_pile_up_under_short_pins() {
+    let map = Map::<u32, u32>::default();
+    (0..1_000).for_each(|key| drop(map.insert(key, key)));
+    map.promote();
+    let mut pin = map.pin();
+    for key in 1_000..1_200 {
+        map.insert(key, key);
+        assert!(map.pin().iter().count() > 1_000);
+        pin = map.pin();
+        assert!(map.garbage().tables <= 4, "{:?}", map.garbage());
+    }
+    drop(pin);
+}

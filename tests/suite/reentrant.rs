@@ -223,3 +223,27 @@ fn hits_and_writes_of_promoted_keys_work_from_eq_under_the_lock() {
     assert!(ran.get(), "never under the lock");
     assert_eq!(map.len(), 1);
 }
+
+#[test]
+fn destructors_that_remove_the_next_one_do_not_nest() {
+    static MAP: LazyLock<Map<u32, Next>> = LazyLock::new(Map::default);
+    static DEPTH: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+
+    struct Next(u32);
+
+    impl Drop for Next {
+        fn drop(&mut self) {
+            let [now, most] = &DEPTH;
+            let depth = now.fetch_add(1, SeqCst) + 1;
+            most.fetch_max(depth, SeqCst);
+            MAP.remove(&(self.0 + 1));
+            now.fetch_sub(1, SeqCst);
+        }
+    }
+
+    (0..20).for_each(|key| drop(MAP.insert(key, Next(key))));
+    MAP.promote();
+    MAP.remove(&0);
+    assert_eq!((MAP.len(), DEPTH[1].load(SeqCst)), (0, 1));
+    assert!(MAP.garbage().values == 0, "{:?}", MAP.garbage());
+}

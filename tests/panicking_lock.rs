@@ -1,0 +1,118 @@
+//! A lock that panics where others wait, as `ScopedRawMutex` allows: what was inserted stays, and nothing is dropped twice.
+
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use twinmap::{ErrorKind, ScopedRawMutex, SyncMap, WouldBlock};
+
+/// Panics when it is held.
+#[derive(Default)]
+struct PanickingLock {
+    held: AtomicBool,
+    /// Whether somebody else is to take it as soon as it is free.
+    stolen: AtomicBool,
+}
+
+impl PanickingLock {
+    const fn new() -> Self {
+        Self { held: AtomicBool::new(false), stolen: AtomicBool::new(false) }
+    }
+}
+
+// SAFETY: `held` excludes all but one, also when a closure unwinds.
+unsafe impl ScopedRawMutex for &'static PanickingLock {
+    fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        struct Unlock(&'static PanickingLock);
+
+        impl Drop for Unlock {
+            fn drop(&mut self) {
+                self.0.held.store(self.0.stolen.swap(false, SeqCst), SeqCst);
+            }
+        }
+
+        if self.held.swap(true, SeqCst) {
+            return None;
+        }
+        let _unlock = Unlock(self);
+        Some(f())
+    }
+
+    fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.try_with_lock(f).expect("held")
+    }
+
+    fn is_locked(&self) -> bool {
+        self.held.load(SeqCst)
+    }
+}
+
+#[test]
+fn what_was_inserted_is_the_maps_though_the_lock_panics_next() {
+    static LOCK: PanickingLock = PanickingLock::new();
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+    struct Counted(u32);
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, SeqCst);
+        }
+    }
+
+    let map = SyncMap::<u32, Counted, _>::with_lock(&LOCK);
+    (0..100).for_each(|key| drop(map.insert(key, Counted(key))));
+    map.promote();
+    // The first starts a copy; after the second, there is a step to do.
+    map.insert(100, Counted(100));
+    LOCK.stolen.store(true, SeqCst);
+    let inserted = catch_unwind(AssertUnwindSafe(|| drop(map.insert(101, Counted(101)))));
+    LOCK.held.store(false, SeqCst);
+    assert!(inserted.is_ok(), "a step that is not done is somebody else's");
+    assert_eq!((map.get(&101).map(|value| value.0), DROPPED.load(SeqCst)), (Some(101), 0));
+
+    LOCK.held.store(true, SeqCst);
+    let inserted = catch_unwind(AssertUnwindSafe(|| drop(map.insert(102, Counted(102)))));
+    assert_eq!(map.try_insert(103, Counted(103)).map(drop).map_err(|error| error.kind), Err(ErrorKind::WouldBlock));
+    LOCK.held.store(false, SeqCst);
+    assert!(inserted.is_err() && map.get(&102).is_none() && map.len() == 102);
+    drop(map);
+    assert_eq!(DROPPED.load(SeqCst), 104);
+}
+
+/// What another write could not free because of the pin of a removal, that removal frees, also when it would block.
+#[test]
+fn a_removal_that_would_block_leaves_no_garbage() {
+    static LOCK: PanickingLock = PanickingLock::new();
+    static MAP: SyncMap<Key, u32, &PanickingLock> = SyncMap::with_lock_and_hasher(&LOCK, twinmap::FxBuildHasher);
+    static OVERWRITE: AtomicBool = AtomicBool::new(false);
+
+    struct Key(u32);
+
+    impl Hash for Key {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            state.write_u32(0); // All in one place, so that `eq` is called.
+        }
+    }
+
+    impl PartialEq for Key {
+        fn eq(&self, other: &Self) -> bool {
+            if OVERWRITE.swap(false, SeqCst) {
+                std::thread::spawn(|| MAP.insert(Self(1), 10).is_some()).join().unwrap();
+            }
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Key {}
+
+    MAP.insert(Key(1), 1);
+    MAP.promote();
+    MAP.insert(Key(2), 2);
+    MAP.reclaim();
+    LOCK.held.store(true, SeqCst);
+    OVERWRITE.store(true, SeqCst);
+    assert_eq!(MAP.try_remove(&Key(3)).map(|removed| removed.is_some()), Err(WouldBlock));
+    LOCK.held.store(false, SeqCst);
+    assert!(!OVERWRITE.load(SeqCst) && MAP.garbage().is_empty(), "{:?}", MAP.garbage());
+}
