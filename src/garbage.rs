@@ -233,25 +233,26 @@ impl<K, V, I> Collector<K, V, I> {
                 self.retire_node(storage, readers, node);
                 return self.collect(storage, readers, Effort::Some);
             }
+            if needs_drop::<V>() {
+                // A destructor that writes to the map comes here again. It is not to go deeper and deeper: the one within it
+                // finds a collector at work, and leaves.
+                // Acquire: pairs with the Release of the last collector.
+                if self.collector.compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err() {
+                    self.retire_node(storage, readers, node);
+                    return self.collect_outlined(storage, readers, Effort::Some);
+                }
+                let idle = IdleOnUnwind(&self.collector);
+                free(storage, node);
+                core::mem::forget(idle);
+                if !self.leave() {
+                    return self.work(storage, readers, Effort::Some);
+                }
+            } else {
+                free(storage, node);
+            }
             // (It was idle: `collect` would only look again.)
             if waiting(readers) != 0 {
                 self.collect_outlined(storage, readers, Effort::Some);
-            }
-            if !needs_drop::<V>() {
-                return free(storage, node);
-            }
-            // A destructor that writes to the map comes here again. It is not to go deeper and deeper: the one within it
-            // finds a collector at work, and leaves.
-            // Acquire: pairs with the Release of the last collector.
-            if self.collector.compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err() {
-                self.retire_node(storage, readers, node);
-                return self.collect_outlined(storage, readers, Effort::Some);
-            }
-            let idle = IdleOnUnwind(&self.collector);
-            free(storage, node);
-            core::mem::forget(idle);
-            if !self.leave() {
-                self.work(storage, readers, Effort::Some);
             }
         }
     }

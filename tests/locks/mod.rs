@@ -122,8 +122,8 @@ fn misses_and_iteration_take_no_lock_when_nothing_was_added() {
     // Else they do, until there were as many as pay for a promotion.
     let (map, lock) = amended(50);
     let (waits, tries) = lock.during(|| assert!((50..500).all(|key| map.get(&key).is_none())));
-    // (The table of a fixed map is as large as its capacity, and so takes so many steps to copy.)
-    assert!((1..if GROWS { 100 } else { 400 }).contains(&waits) && tries == 0, "{waits} {tries}");
+    // (The table of a fixed map is as large as its capacity, and so takes so many steps to copy.) A step is not waited for.
+    assert!((1..if GROWS { 100 } else { 400 }).contains(&waits) && tries <= waits, "{waits} {tries}");
 }
 
 #[test]
@@ -219,7 +219,8 @@ fn promote_and_iter_release_the_lock_in_between() {
         };
         let (map, lock) = amended(keys);
         let (waits, tries) = lock.during(|| complete(&map));
-        assert!(waits > keys as usize / 10 && tries == 0, "{waits} {tries}");
+        // The steps are not waited for, but for the lock in front of each.
+        assert!(waits > keys as usize / 10 && (waits - 1..=waits).contains(&tries), "{waits} {tries}");
     }
 }
 
