@@ -19,9 +19,10 @@
 //!    looks for the key elsewhere. (Go revives expunged entries. With this rule all that a copy expunged is freed
 //!    as one list when `dirty` is promoted, and no state has to be looked at again.)
 //! 2. A transition is one compare-and-swap from the state it was decided on, or, in [`kill`](Entry::kill), a swap whose
-//!    result tells what was there. Whoever took a node out of the slot retires it; nobody else does.
+//!    result tells what was there. Whoever took a node out of the slot retires it, or frees it at a moment when nobody is
+//!    pinned; nobody else does.
 //! 3. A node is compared by address, and its address cannot come back meanwhile: whoever compares is pinned since
-//!    before it loaded the address, and a node taken out is used again only after a grace period.
+//!    before it loaded the address, and a node taken out is used again only after a grace period (or such a moment).
 //! 4. Every access is SeqCst. Linearizability across keys needs it: a store that returned must not be overtaken by
 //!    the caller's next load of another entry. On Arm the loads cost the barrier that Acquire costs.
 

@@ -61,6 +61,8 @@ use crate::twin_map::TwinMap;
 /// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred. (Or for
 /// a `main` that iterates over copies.)
 ///
+/// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good.
+///
 /// A handler that inserts *new* keys must be ready for `Busy`, whatever `SPARE` is. The entries of keys that were removed before
 /// are collected when a new key needs one, and if somebody is pinned just then, only after that; a `main` that calls
 /// [`promote`](TwinMap::promote) now and then, with nothing pinned, has them collected ahead. And new keys need a table to
