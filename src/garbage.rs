@@ -177,15 +177,15 @@ impl<K, V, I> Collector<K, V, I> {
     /// The object is of `storage` and was unlinked (invariant 1); `len` are to be freed with it.
     #[inline(never)]
     unsafe fn retire<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, item: Link, len: usize) {
-        let stripe = readers.here();
-        add(&stripe.waiting, len);
-        let mut head = stripe.retired.load(Ordering::Relaxed);
+        let retired = &readers.here().retired;
+        add(&retired.waiting, len);
+        let mut head = retired.list.load(Ordering::Relaxed);
         loop {
             // SAFETY: an object of the storage.
             unsafe { set_next(storage, item, head) };
             // Release: pairs with the Acquire of the one who takes the stack; carries the links and the unlinking.
             // A stack that is only ever taken whole has no ABA.
-            match stripe.retired.compare_exchange_weak(head, item, Ordering::Release, Ordering::Relaxed) {
+            match retired.list.compare_exchange_weak(head, item, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
@@ -395,7 +395,7 @@ impl<K, V, I> Collector<K, V, I> {
             let count = if kind == Kind::Entry { &self.entries } else { &self.tables };
             add(count, 1_usize.wrapping_neg());
         }
-        add(&readers.here().waiting, 1_usize.wrapping_neg());
+        add(&readers.here().retired.waiting, 1_usize.wrapping_neg());
         // SAFETY: the caller's promise.
         unsafe {
             match kind {
@@ -442,7 +442,7 @@ unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
 /// How many objects wait, of any kind. A stripe's count may be below zero: who frees an object counts in another one.
 #[inline]
 fn waiting(readers: &Readers) -> usize {
-    readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.waiting.load(Ordering::Relaxed)))
+    readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.retired.waiting.load(Ordering::Relaxed)))
 }
 
 /// Lets the next collector in when a destructor panics. Should one have said AGAIN, the rest waits for the next write.

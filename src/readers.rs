@@ -33,12 +33,21 @@ use crate::sync::{AtomicPtr, AtomicUsize, Ordering, const_fn, fence};
 pub(crate) const STRIPES: usize = if cfg!(any(target_os = "none", loom)) { 1 } else { 8 };
 
 /// What the callers of one stripe write to.
-#[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
 pub(crate) struct Stripe {
-    pins: [AtomicUsize; 2],
-    /// What they have retired, and how much of that waits: the module [`garbage`](crate::garbage)'s, here so that a write, too,
-    /// goes to a cache line that no other core writes to.
-    pub(crate) retired: AtomicPtr<()>,
+    pins: Pins,
+    /// The module [`garbage`](crate::garbage)'s, here so that a write, too, goes to a cache line that no other core writes to.
+    pub(crate) retired: Retired,
+}
+
+/// The pins in each phase.
+#[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
+struct Pins([AtomicUsize; 2]);
+
+/// What was retired, and how much of it waits. In a cache line of its own: every write looks at those of all stripes, and few
+/// write there.
+#[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
+pub(crate) struct Retired {
+    pub(crate) list: AtomicPtr<()>,
     pub(crate) waiting: AtomicUsize,
 }
 
@@ -46,9 +55,8 @@ impl Stripe {
     const_fn! {
         fn new() -> Self {
             Self {
-                pins: [AtomicUsize::new(0), AtomicUsize::new(0)],
-                retired: AtomicPtr::new(ptr::null_mut()),
-                waiting: AtomicUsize::new(0),
+                pins: Pins([AtomicUsize::new(0), AtomicUsize::new(0)]),
+                retired: Retired { list: AtomicPtr::new(ptr::null_mut()), waiting: AtomicUsize::new(0) },
             }
         }
     }
@@ -103,7 +111,7 @@ impl Readers {
     #[cfg_attr(not(small), inline(always))]
     pub(crate) fn pin(&self) -> Pin<'_> {
         // Relaxed: see invariant 2. The mask keeps the index in bounds without a check.
-        let pins = &self.here().pins[self.phase.load(Ordering::Relaxed) & 1];
+        let pins = &self.here().pins.0[self.phase.load(Ordering::Relaxed) & 1];
         let before = if cfg!(all(target_arch = "x86_64", not(loom), not(miri))) {
             // On x86 a locked instruction is a full fence already, and a separate one costs as much again. In the
             // language's terms: the increment and the loads of the pointers are all SeqCst, and the unlinking
@@ -134,7 +142,7 @@ impl Readers {
     /// Ends all pins, for whoever has exclusive access: pins borrow the map, so those that are left were forgotten.
     pub(crate) fn end_pins(&mut self) {
         for stripe in &mut self.stripes {
-            stripe.pins = [AtomicUsize::new(0), AtomicUsize::new(0)];
+            stripe.pins = Pins([AtomicUsize::new(0), AtomicUsize::new(0)]);
         }
     }
 
@@ -166,7 +174,7 @@ impl Readers {
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
         // Relaxed, and the fence when all are zero: pairs with the unpins, as in `in_use`.
-        let idle = self.stripes.iter().flat_map(|stripe| &stripe.pins).all(|pins| pins.load(Ordering::Relaxed) == 0);
+        let idle = self.stripes.iter().flat_map(|stripe| &stripe.pins.0).all(|pins| pins.load(Ordering::Relaxed) == 0);
         if idle {
             fence(Ordering::Acquire);
         }
@@ -184,7 +192,7 @@ impl Readers {
     fn in_use(&self) -> u32 {
         let mut in_use = 0;
         for (i, stripe) in self.stripes.iter().enumerate() {
-            for (phase, pins) in stripe.pins.iter().enumerate() {
+            for (phase, pins) in stripe.pins.0.iter().enumerate() {
                 // Acquire: pairs with the unpin. What the reader did happens before the free.
                 in_use |= u32::from(pins.load(Ordering::Acquire) != 0) << (phase * STRIPES + i);
             }

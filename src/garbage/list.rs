@@ -51,11 +51,11 @@ pub(super) unsafe fn take<K, V, St: Storage<K, V>>(storage: &St, readers: &Reade
     let mut found = false;
     for stripe in readers.stripes() {
         // Relaxed: if an object is missed here, its retirer's own `collect` comes after.
-        if stripe.retired.load(Ordering::Relaxed).is_null() {
+        if stripe.retired.list.load(Ordering::Relaxed).is_null() {
             continue;
         }
         // Acquire: pairs with the Release in `retire`.
-        let mut item = stripe.retired.swap(ptr::null_mut(), Ordering::Acquire);
+        let mut item = stripe.retired.list.swap(ptr::null_mut(), Ordering::Acquire);
         found |= !item.is_null();
         if list.is_null() {
             *list = item;
