@@ -210,7 +210,7 @@ fn counters(phase: usize) -> u32 {
 /// and no thread identity is needed.
 #[cfg(not(any(target_os = "none", loom)))]
 #[inline(always)]
-fn stripe() -> usize {
+pub(crate) fn stripe() -> usize {
     let here = 0_u8;
     // Multiplicative hashing of the page: stacks lie at regular distances.
     let page = (&raw const here).addr() >> 12;
@@ -219,7 +219,7 @@ fn stripe() -> usize {
 
 #[cfg(any(target_os = "none", loom))]
 #[inline(always)]
-fn stripe() -> usize {
+pub(crate) fn stripe() -> usize {
     0
 }
 

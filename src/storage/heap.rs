@@ -13,12 +13,14 @@ use hashbrown::{HashTable, hash_table as table};
 
 use super::{Index, Limit, Link, Owned, Pool, Reserved, Storage, Table, Vacant};
 use crate::entry::{Entry, Node};
+use crate::readers::{STRIPES, stripe};
 use crate::sync::{AtomicPtr, Ordering};
 
-/// As many as contexts that store at the same time in a small system: `main`, interrupts of three priorities.
-const SPARE_NODES: usize = 4;
+/// As many as contexts that store at the same time in a small system: `main`, interrupts of three priorities; or one for each
+/// stripe.
+const SPARE_NODES: usize = if STRIPES == 1 { 4 } else { STRIPES };
 /// A removal of a key and the insertion of another are usually in turn.
-const SPARE_ENTRIES: usize = 2;
+const SPARE_ENTRIES: usize = if STRIPES == 1 { 2 } else { STRIPES };
 
 /// The memory of a `SyncMap`: the global allocator's.
 pub struct Heap<K, V> {
@@ -35,42 +37,36 @@ struct Block<T> {
 
 /// Memory kept for the next reservation. A place is filled from null and emptied by a swap, so there is no list
 /// whose head could come back (ABA), and an interrupt between any two steps finds whole places.
+///
+/// Each caller begins with the place of its stripe.
 struct Spares<T, const N: usize> {
-    places: [AtomicPtr<T>; N],
+    places: [Place<T>; N],
 }
+
+#[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
+struct Place<T>(AtomicPtr<T>);
 
 impl<T, const N: usize> Spares<T, N> {
     #[cfg(not(loom))]
     const fn new() -> Self {
-        Self { places: [const { AtomicPtr::new(ptr::null_mut()) }; N] }
+        Self { places: [const { Place(AtomicPtr::new(ptr::null_mut())) }; N] }
     }
 
     #[cfg(loom)]
     fn new() -> Self {
-        Self { places: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+        Self { places: core::array::from_fn(|_| Place(AtomicPtr::new(ptr::null_mut()))) }
     }
 
     #[cfg_attr(small, inline(never))]
     #[cfg_attr(not(small), inline)]
     fn reserve(&self) -> Option<*mut T> {
-        Self::take(&self.places[0]).or_else(|| self.search())
+        self.places[stripe()].take().or_else(|| self.search())
     }
 
-    /// Looks at the other places, then asks the allocator.
+    /// Looks at all places, then asks the allocator.
     #[cold]
     fn search(&self) -> Option<*mut T> {
-        self.places[1..].iter().find_map(Self::take).or_else(allocate)
-    }
-
-    #[inline]
-    fn take(place: &AtomicPtr<T>) -> Option<*mut T> {
-        // Relaxed: only a hint whether the swap is worth its while.
-        if place.load(Ordering::Relaxed).is_null() {
-            return None;
-        }
-        // Acquire: pairs with the Release that put it there; what was done with the memory is over.
-        let spare = place.swap(ptr::null_mut(), Ordering::Acquire);
-        (!spare.is_null()).then_some(spare)
+        self.places.iter().find_map(Place::take).or_else(allocate)
     }
 
     /// # Safety
@@ -79,7 +75,7 @@ impl<T, const N: usize> Spares<T, N> {
     #[cfg_attr(small, inline(never))]
     #[cfg_attr(not(small), inline)]
     unsafe fn release(&self, memory: *mut T) {
-        if !Self::put(&self.places[0], memory) {
+        if !self.places[stripe()].put(memory) {
             // SAFETY: the caller's promise.
             unsafe { self.release_elsewhere(memory) };
         }
@@ -90,23 +86,36 @@ impl<T, const N: usize> Spares<T, N> {
     /// As [`Pool::release`].
     #[cold]
     unsafe fn release_elsewhere(&self, memory: *mut T) {
-        if !self.places[1..].iter().any(|place| Self::put(place, memory)) {
+        if !self.places.iter().any(|place| place.put(memory)) {
             // SAFETY: it came from `allocate` and is not in use (the caller's promise).
             unsafe { deallocate(memory) };
         }
     }
+}
+
+impl<T> Place<T> {
+    #[inline]
+    fn take(&self) -> Option<*mut T> {
+        // Relaxed: only a hint whether the swap is worth its while.
+        if self.0.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        // Acquire: pairs with the Release that put it there; what was done with the memory is over.
+        let spare = self.0.swap(ptr::null_mut(), Ordering::Acquire);
+        (!spare.is_null()).then_some(spare)
+    }
 
     #[inline]
-    fn put(place: &AtomicPtr<T>, memory: *mut T) -> bool {
+    fn put(&self, memory: *mut T) -> bool {
         // Release: pairs with the Acquire in `reserve`. Relaxed loads: only hints.
-        place.load(Ordering::Relaxed).is_null()
-            && place.compare_exchange(ptr::null_mut(), memory, Ordering::Release, Ordering::Relaxed).is_ok()
+        self.0.load(Ordering::Relaxed).is_null()
+            && self.0.compare_exchange(ptr::null_mut(), memory, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 }
 
 impl<T, const N: usize> Drop for Spares<T, N> {
     fn drop(&mut self) {
-        for place in &self.places {
+        for Place(place) in &self.places {
             // Relaxed: access is exclusive.
             let spare = place.load(Ordering::Relaxed);
             if !spare.is_null() {
