@@ -20,7 +20,7 @@ use crate::sync::{AtomicPtr, Ordering};
 /// stripe.
 const SPARE_NODES: usize = if STRIPES == 1 { 4 } else { STRIPES };
 /// A removal of a key and the insertion of another are usually in turn.
-const SPARE_ENTRIES: usize = if STRIPES == 1 { 2 } else { STRIPES };
+const SPARE_ENTRIES: usize = 2;
 
 /// The memory of a `SyncMap`: the global allocator's.
 pub struct Heap<K, V> {
@@ -60,7 +60,7 @@ impl<T, const N: usize> Spares<T, N> {
     #[cfg_attr(small, inline(never))]
     #[cfg_attr(not(small), inline)]
     fn reserve(&self) -> Option<*mut T> {
-        self.places[stripe()].take().or_else(|| self.search())
+        self.places[stripe() % N].take().or_else(|| self.search())
     }
 
     /// Looks at all places, then asks the allocator.
@@ -75,7 +75,7 @@ impl<T, const N: usize> Spares<T, N> {
     #[cfg_attr(small, inline(never))]
     #[cfg_attr(not(small), inline)]
     unsafe fn release(&self, memory: *mut T) {
-        if !self.places[stripe()].put(memory) {
+        if !self.places[stripe() % N].put(memory) {
             // SAFETY: the caller's promise.
             unsafe { self.release_elsewhere(memory) };
         }
