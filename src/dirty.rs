@@ -2,8 +2,8 @@
 //!
 //! # The life of a `dirty`
 //!
-//! 1. *Seal*: the first new key after a promotion makes an empty table, which was allocated before the lock was taken, the
-//!    `dirty`, and sets `amended` in the word `read`.
+//! 1. *Seal*: the first new key after a promotion makes an empty table the `dirty`, and sets `amended` in the word `read`. The
+//!    table was allocated before the lock was taken; where all memory is there from the beginning, it takes no time to make one.
 //! 2. *Copy*: after each operation that held the lock, its caller takes it once more for a [`step`](Core::step) of the copy, which
 //!    moves the cursor over some buckets of `read`: live entries go into `dirty` by the hash they keep, DELETED ones become
 //!    EXPUNGED and are noted in a list. (Go copies the whole map at once.) Calls that need the copy to be complete

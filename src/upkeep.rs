@@ -14,15 +14,15 @@ use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
 use crate::sync::Ordering;
 
-/// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less than
-/// three.
+/// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less.
 const SPARSE: usize = 4;
 /// So many live entries are assumed at least: a table of 16 buckets is never too large.
 const FEW: usize = 4;
-/// Steps under the lock by which one removal moves on to a smaller table. By two, the move is complete before the
-/// entries run out that are there when it begins: a step is sixteen buckets' work, and there are four buckets for each entry, of
-/// which three, with the entries that were removed, are twice as much work as empty ones.
+/// Steps under the lock by which one removal moves on to a smaller table. By two, the move is complete when about half of the
+/// keys are left that were there at its beginning: for each of these there are four buckets, which are work of
+/// 14 in all (a live entry, and up to two or three that were removed), and a step is work of 16.
 const SHRINK_STEPS: usize = 2;
+
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Makes `read` complete, in short steps under the lock, and returns it: it has every key that is present from before
     /// the call until after it.
@@ -43,7 +43,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Promotes `dirty`, drops all tombstones, and moves on to a table of the right size; in short steps under the lock.
     pub(crate) fn promote(&self) {
         // One round may not do: a `dirty` that is there already may have been copied before its entries were removed; and
-        // a table has at least an eighth of the last one's size, so what is much too large shrinks in several.
+        // a table has at least a sixteenth of the last one's size, so what is much too large shrinks in several.
         for round in 0.. {
             let pin = self.pin();
             let before = self.snapshot(&pin).buckets();

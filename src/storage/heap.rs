@@ -279,10 +279,15 @@ unsafe impl<K, V> Storage<K, V> for Heap<K, V> {
     }
 }
 
+/// So many entries fit into the largest table of which all room is used.
+const ALL_USED: usize = 56;
+
 impl<K, V> HeapIndex<K, V> {
     pub(crate) fn with_capacity(capacity: usize) -> Option<Self> {
         let mut table = HashTable::new();
-        table.try_reserve(capacity, |_| 0).ok()?;
+        // What `room` leaves free is one in 28.
+        let spare = if capacity > ALL_USED { capacity.div_ceil(27) } else { 0 };
+        table.try_reserve(capacity + spare, |_| 0).ok()?;
         Some(Self(table))
     }
 
@@ -338,8 +343,10 @@ impl<K, V> Index<Entry<K, V>> for HeapIndex<K, V> {
         self.0.len()
     }
 
+    /// In a larger table, a thirty-second of the buckets less than hashbrown fills: the last ones are found by the longest
+    /// probes, under the lock.
     fn room(&self) -> usize {
-        self.0.capacity() - self.0.len()
+        (self.0.capacity() - self.0.len()).saturating_sub(self.0.num_buckets() / 128 * 4)
     }
 
     fn buckets(&self) -> usize {

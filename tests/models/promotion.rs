@@ -3,7 +3,7 @@
 //! The keys are in `read` and in `dirty`; one thread writes to them without the lock, while the other promotes, which
 //! retires the table that the writes go through.
 //!
-//! Guards, in `src/dirty.rs`, that `dirty` leads to the same entries as `read` when it is promoted (`advance` before
+//! Guards, in `src/dirty.rs`, that `dirty` leads to the same entries as `read` when it is promoted (`step` before
 //! `promote_locked`), and that what a promotion frees is exactly the old table and the entries that the copy expunged.
 
 use std::sync::Arc;
