@@ -135,7 +135,7 @@ fn a_full_map_takes_a_million_keys_one_for_the_other() {
     // (Without optimisation, a tenth: it takes a minute; or on a board, an hour.)
     let steps = match () {
         _ if cfg!(target_os = "none") => 1_000,
-        _ if cfg!(debug_assertions) => count(100_000, 40),
+        _ if cfg!(debug_assertions) => count(100_000, 20),
         _ => 1_000_000,
     };
     let churns = [churn::<2, 4>, churn::<2, 1>, churn::<16, 4>, churn::<64, 4>, churn::<1024, 4>];
