@@ -4,7 +4,7 @@
 //! benches/mcu has the firmware, and a plugin for QEMU that counts. Its figures are the same each time, for the same compiler.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
@@ -86,11 +86,12 @@ fn measure() -> Result<Rows> {
     let target = root().join(FOLDER).join("target");
     fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
     let plugin = path(&target.join("count.so"))?;
+    let link = link()?;
     Cmd::new("gcc -O2 -Wall -Wextra -Werror -fPIC -shared -o").args([&*plugin, "benches/mcu/plugin/count.c"]).run()?;
     thread::scope(|scope| {
         let core = |(core, triple, name)| {
-            let plugin = &plugin;
-            scope.spawn(move || of_core(core, triple, board(name, triple)?, plugin).context(core))
+            let (plugin, link) = (&plugin, &link);
+            scope.spawn(move || of_core(core, triple, board(name, triple)?, plugin, link).context(core))
         };
         let cores = CORES.map(core);
         let rows = cores.into_iter().map(|core| core.join().expect("a thread panicked")).collect::<Result<Vec<_>>>()?;
@@ -98,13 +99,26 @@ fn measure() -> Result<Rows> {
     })
 }
 
-fn of_core(core: &str, triple: &str, board: Board, plugin: &str) -> Result<Rows> {
+/// Another path to the repository, the same wherever it lies. A crate's symbols depend on its path, and on their order depends
+/// what is inlined where: between two checkouts, figures would differ by some instructions.
+fn link() -> Result<PathBuf> {
+    // Not the directory that TMPDIR says: always the same.
+    let link = PathBuf::from("/tmp/twinmap-bench-mcu");
+    // (There may be one, of this or another checkout.)
+    let _ = fs::remove_file(&link);
+    std::os::unix::fs::symlink(root(), &link)
+        .with_context(|| format!("cannot make {}, a link to the repository", link.display()))?;
+    Ok(link)
+}
+
+fn of_core(core: &str, triple: &str, board: Board, plugin: &str, link: &Path) -> Result<Rows> {
     // One for each: cargo builds one thing at a time in a folder.
     let target_dir = format!("{FOLDER}/target/{core}");
     let folder = root().join(&target_dir);
     let mut rows = Rows::new();
     for level in LEVELS {
         let build = Cmd::new("cargo build --release --target").args([triple, "--target-dir", &path(&folder)?]);
+        let build = build.args(["--manifest-path", &path(&link.join(FOLDER).join("Cargo.toml"))?]);
         print!("{}", build.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level).dir(FOLDER).read_all()?);
         let image = folder.join(triple).join("release/bench-mcu");
         let (trace, printed) = trace(&board, plugin, &image, &folder.join("trace"))?;
@@ -113,7 +127,7 @@ fn of_core(core: &str, triple: &str, board: Board, plugin: &str) -> Result<Rows>
         // The same at both levels.
         rows.extend(trace::memory(&printed)?.into_iter().map(|(row, figures)| (format!("{core} {row}"), figures)));
     }
-    for (map, bytes) in size::flash(triple, &target_dir)? {
+    for (map, bytes) in size::flash(triple, &target_dir, link)? {
         rows.insert(format!("{core} 64 {map} flash"), [("bytes".to_owned(), bytes)].into());
     }
     Ok(rows)

@@ -85,10 +85,11 @@ fn measure(target: &'static str) -> Result<Row> {
     Ok(Row { target, empty, fixed, map })
 }
 
-/// The flash that each map adds, ours and others, in bytes. `target_dir` is below the repository's root.
-pub fn flash(target: &str, target_dir: &str) -> Result<Vec<(&'static str, u64)>> {
+/// The flash that each map adds, ours and others, in bytes. `target_dir` is below the repository's root, to which `link` leads.
+pub fn flash(target: &str, target_dir: &str, link: &Path) -> Result<Vec<(&'static str, u64)>> {
     let folder = root().join(target_dir);
     let build = Cmd::new("cargo build --release --features others --target-dir").args([&*folder.to_string_lossy()]);
+    let build = build.args(["--manifest-path", &*link.join("size/Cargo.toml").to_string_lossy()]);
     print!("{}", build.args(["--target", target]).dir("size").read_all()?);
     let flash = |name: &str| Ok::<_, anyhow::Error>(read(&folder.join(target).join("release").join(name))?.0.flash);
     OTHERS.iter().map(|&(map, with, without)| Ok((map, flash(with)?.saturating_sub(flash(without)?)))).collect()

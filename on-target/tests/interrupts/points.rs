@@ -18,7 +18,7 @@ pub struct Points {
 impl Points {
     pub fn none() -> Self {
         Self {
-            addresses: Vec::with_capacity(1_500),
+            addresses: Vec::with_capacity(2_500),
             inside: 0,
             masked: 0,
             soonest: u32::MAX,
