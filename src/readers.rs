@@ -30,7 +30,7 @@ use crate::sync::{AtomicPtr, AtomicUsize, Ordering, const_fn, fence};
 
 /// Stripes of counters. One on bare metal, where there are few cores and little memory; several cache lines on a
 /// host, so that readers on different cores do not write to the same line.
-pub(crate) const STRIPES: usize = if cfg!(any(target_os = "none", loom)) { 1 } else { 8 };
+pub(crate) const STRIPES: usize = if cfg!(striped) { 8 } else { 1 };
 
 /// What the callers of one stripe write to.
 pub(crate) struct Stripe {
@@ -40,12 +40,12 @@ pub(crate) struct Stripe {
 }
 
 /// The pins in each phase.
-#[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
+#[cfg_attr(striped, repr(align(128)))]
 struct Pins([AtomicUsize; 2]);
 
 /// What was retired, and how much of it waits. In a cache line of its own: every write looks at those of all stripes, and few
 /// write there.
-#[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
+#[cfg_attr(striped, repr(align(128)))]
 pub(crate) struct Retired {
     pub(crate) list: AtomicPtr<()>,
     pub(crate) waiting: AtomicUsize,
@@ -97,9 +97,9 @@ impl Readers {
     const_fn! {
         pub(crate) fn new() -> Self {
             Self {
-                #[cfg(not(any(target_os = "none", loom)))]
+                #[cfg(striped)]
                 stripes: [const { Stripe::new() }; STRIPES],
-                #[cfg(any(target_os = "none", loom))]
+                #[cfg(not(striped))]
                 stripes: [Stripe::new()],
                 phase: AtomicUsize::new(0),
             }
@@ -208,7 +208,7 @@ fn counters(phase: usize) -> u32 {
 
 /// A stripe for the caller. On a host it is taken from the address of a stack variable: threads have distant stacks,
 /// and no thread identity is needed.
-#[cfg(not(any(target_os = "none", loom)))]
+#[cfg(striped)]
 #[inline(always)]
 pub(crate) fn stripe() -> usize {
     let here = 0_u8;
@@ -217,7 +217,7 @@ pub(crate) fn stripe() -> usize {
     (page.wrapping_mul(0x9E37_79B9) >> 16) % STRIPES
 }
 
-#[cfg(any(target_os = "none", loom))]
+#[cfg(not(striped))]
 #[inline(always)]
 pub(crate) fn stripe() -> usize {
     0

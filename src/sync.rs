@@ -1,7 +1,7 @@
-//! The one switch between the real atomics and loom's.
+//! The one switch between the real atomics and those of loom and shuttle.
 //!
-//! Everything that threads and interrupts share goes through here, so that a build with `--cfg loom` explores the
-//! interleavings of exactly the code that runs on a target. portable-atomic brings compare-and-swap to cores
+//! Everything that threads and interrupts share goes through here, so that a build with `--cfg loom` or `--cfg shuttle` explores
+//! the interleavings of exactly the code that runs on a target. portable-atomic brings compare-and-swap to cores
 //! without it; no type wider than a pointer is ever used.
 
 #[cfg(loom)]
@@ -30,7 +30,10 @@ pub(crate) fn add(word: &AtomicUsize, n: usize) {
 
 #[cfg(not(loom))]
 mod real {
+    #[cfg(not(shuttle))]
     pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize, fence};
+    #[cfg(shuttle)]
+    pub(crate) use shuttle::sync::atomic::{AtomicPtr, AtomicUsize, fence};
 
     /// A cell whose accesses are exclusive by an argument that stands where it is used; loom checks the argument.
     pub(crate) struct ExclusiveCell<T>(core::cell::UnsafeCell<T>);

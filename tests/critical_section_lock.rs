@@ -2,11 +2,14 @@
 #![cfg(all(feature = "alloc", feature = "critical-section", not(loom)))]
 
 mod growing;
+mod histories;
+mod sequential;
 mod suite;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use suite::keys::{Collide, on_eq};
+use suite::random;
 
 /// Whether the map finds memory as long as the allocator has some.
 pub const GROWS: bool = true;

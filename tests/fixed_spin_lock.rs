@@ -3,7 +3,11 @@
 
 mod capacity;
 mod fixed;
+mod histories;
+mod sequential;
 mod suite;
+
+use suite::random;
 
 /// Whether the map finds memory as long as the allocator has some.
 pub const GROWS: bool = false;

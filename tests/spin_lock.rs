@@ -2,7 +2,11 @@
 #![cfg(all(feature = "alloc", not(loom)))]
 
 mod growing;
+mod histories;
+mod sequential;
 mod suite;
+
+use suite::random;
 
 /// Whether the map finds memory as long as the allocator has some.
 pub const GROWS: bool = true;

@@ -43,7 +43,7 @@ struct Spares<T, const N: usize> {
     places: [Place<T>; N],
 }
 
-#[cfg_attr(not(any(target_os = "none", loom)), repr(align(128)))]
+#[cfg_attr(striped, repr(align(128)))]
 struct Place<T>(AtomicPtr<T>);
 
 impl<T, const N: usize> Spares<T, N> {

@@ -3,16 +3,33 @@
 use std::boxed::Box;
 use std::hash::{BuildHasher, Hash};
 use std::ops::{Deref, DerefMut};
+#[cfg(not(shuttle))]
 use std::thread;
+
+#[cfg(shuttle)]
+use shuttle::thread;
 
 use twinmap::storage::Inline;
 use twinmap::{Equivalent, ErrorKind, FixedMap, FxBuildHasher, InsertError, IntoIter, Iter, Ref, ScopedRawMutex};
 
 /// There is little time, or memory.
 const FEW: bool = cfg!(any(miri, target_os = "none"));
-/// For the test with most keys, and the one with most values that are overwritten under a pin.
-const N: usize = if FEW { 128 } else { 512 };
-const SPARE: usize = if FEW { 256 } else { 1_200 };
+/// For the test with most keys, and the one with most values that are overwritten under a pin. (In shuttle's schedules each
+/// bucket is a step, or more.)
+const N: usize = if cfg!(shuttle) {
+    4
+} else if FEW {
+    128
+} else {
+    512
+};
+const SPARE: usize = if cfg!(shuttle) {
+    8
+} else if FEW {
+    256
+} else {
+    1_200
+};
 
 type Inner<K, V, L, S> = FixedMap<K, V, N, L, SPARE, S>;
 

@@ -4,6 +4,7 @@
 
 pub mod alloc;
 pub mod keys;
+pub mod random;
 pub mod sequences;
 pub mod tracked;
 
@@ -19,9 +20,9 @@ mod concurrent;
 #[cfg(not(target_os = "none"))]
 mod inconsistent;
 #[cfg(not(target_os = "none"))]
-mod linearizable;
-#[cfg(not(target_os = "none"))]
 mod panics;
+
+pub use random::Random;
 
 /// A count for a normal run; and for Miri, which is some thousand times slower, or for a microcontroller's memory.
 pub const fn count(normal: usize, few: usize) -> usize {
@@ -35,21 +36,5 @@ pub const fn times(normal: usize, miri: usize) -> usize {
         if tenth > miri { tenth } else { miri }
     } else {
         count(normal, miri)
-    }
-}
-
-/// Numbers that look random (xorshift), the same in each run.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % end
     }
 }

@@ -45,6 +45,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", about: "rustdoc without a warning, also as docs.rs builds it", run: docs },
     Step { name: "consumer", about: "a no_std crate that depends on twinmap, on every target", run: consumer },
     Step { name: "loom", about: "the models, in every interleaving up to a number of preemptions", run: loom },
+    Step { name: "shuttle", about: "larger scenarios and histories of them, in schedules at random", run: shuttle },
     Step {
         name: "miri",
         about: "undefined behaviour: one map by stacked borrows, the other one by tree borrows",
@@ -216,6 +217,17 @@ fn loom(effort: Effort) -> Result<Outcome> {
     if effort.long {
         // At least that many in every model, on top of what each needs.
         test = test.env("LOOM_MAX_PREEMPTIONS", "4");
+    }
+    test.run()?;
+    Ok(Outcome::Passed)
+}
+
+fn shuttle(effort: Effort) -> Result<Outcome> {
+    let mut test =
+        with_features(cargo("test --release --test shuttle_* --target-dir target/shuttle"), "alloc,heapless")
+            .env("RUSTFLAGS", "--cfg shuttle");
+    if effort.long {
+        test = test.env("TWINMAP_SCHEDULES", "100000");
     }
     test.run()?;
     Ok(Outcome::Passed)

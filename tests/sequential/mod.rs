@@ -1,0 +1,74 @@
+//! What a map is, one operation after the other: what concurrent ones are compared with.
+
+use todc_utils::specifications::Specification;
+
+pub const KEYS: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Get(usize),
+    Insert(usize, u32),
+    GetOrInsert(usize, u32),
+    Update(usize),
+    CompareExchange(usize, u32, u32),
+    Remove(usize),
+    RemoveIfEven(usize),
+    Clear,
+}
+
+/// What an operation returned; `None` also when it is called. All return a value or none: the one found, the old
+/// one, or the new one (`update`).
+pub type Done = (Op, Option<u32>);
+
+pub type State = [Option<u32>; KEYS];
+
+/// What `update` does.
+pub fn updated(value: u32) -> u32 {
+    value + 1000
+}
+
+impl Op {
+    /// What it makes of a map, and returns.
+    pub fn apply(self, before: &State) -> (State, Option<u32>) {
+        let mut state = *before;
+        let returned = match self {
+            Op::Get(key) => state[key],
+            Op::Insert(key, value) => state[key].replace(value),
+            Op::GetOrInsert(key, value) => Some(*state[key].get_or_insert(value)),
+            Op::Update(key) => {
+                state[key] = state[key].map(updated);
+                state[key]
+            }
+            Op::CompareExchange(key, current, new) => {
+                if before[key] == Some(current) {
+                    state[key] = Some(new);
+                }
+                before[key]
+            }
+            Op::Remove(key) => state[key].take(),
+            Op::RemoveIfEven(key) => state[key].take_if(|value| *value % 2 == 0),
+            Op::Clear => {
+                state = Default::default();
+                None
+            }
+        };
+        (state, returned)
+    }
+}
+
+/// For the checker of histories.
+pub struct Sequential;
+
+impl Specification for Sequential {
+    type State = State;
+    type Operation = Done;
+
+    fn init() -> State {
+        Default::default()
+    }
+
+    fn apply(&(op, returned): &Done, before: &State) -> (bool, State) {
+        let (state, expected) = op.apply(before);
+        (expected == returned, state)
+    }
+}
