@@ -2,6 +2,7 @@
 #![cfg(all(loom, feature = "heapless"))]
 
 mod models;
+mod sequential;
 
 use std::sync::Arc;
 
@@ -12,25 +13,35 @@ use twinmap::{ErrorKind, FixedMap, InsertError};
 /// No larger than the models need: a table is copied slot by slot.
 pub type Map = FixedMap<u32, Value, 4, LoomLock, 2, Hashing>;
 
-/// Inserts, and returns the number that there was. While somebody else is pinned there may be no room: then again.
-pub fn insert(map: &Map, key: u32, mut value: Value) -> Option<u32> {
+/// Runs `f` until it succeeds: while somebody else is pinned there may be no room.
+fn patiently<I, R>(mut input: I, mut f: impl FnMut(I) -> Result<R, (I, ErrorKind)>) -> R {
     loop {
-        match map.insert(key, value) {
-            Ok(old) => return old.map(|old| old.number),
-            Err(InsertError { value: back, kind, .. }) => {
+        match f(input) {
+            Ok(done) => return done,
+            Err((back, kind)) => {
                 assert_eq!(kind, ErrorKind::Busy);
-                value = back;
+                input = back;
                 yield_now();
             }
         }
     }
 }
 
-pub fn update(map: &Map, key: u32, mut f: impl FnMut(&Value) -> Value) {
-    while let Err(kind) = map.update(&key, &mut f).map(|new| assert!(new.is_some(), "the key is there")) {
-        assert_eq!(kind, ErrorKind::Busy);
-        yield_now();
-    }
+fn back(InsertError { value, kind, .. }: InsertError<u32, Value>) -> (Value, ErrorKind) {
+    (value, kind)
+}
+
+/// Inserts, and returns the number that there was.
+pub fn insert(map: &Map, key: u32, value: Value) -> Option<u32> {
+    patiently(value, |value| map.insert(key, value).map(|old| old.map(|old| old.number)).map_err(back))
+}
+
+pub fn get_or_insert(map: &Map, key: u32, value: Value) -> u32 {
+    patiently(value, |value| map.get_or_insert(key, value).map(|there| there.number).map_err(back))
+}
+
+pub fn update(map: &Map, key: u32, mut f: impl FnMut(&Value) -> Value) -> Option<u32> {
+    patiently((), |()| map.update(&key, &mut f).map(|new| new.map(|new| new.number)).map_err(|kind| ((), kind)))
 }
 
 /// How many to explore where a model asks for `wanted`: there are more steps, for a cell is taken and given back by several

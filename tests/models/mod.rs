@@ -9,18 +9,21 @@
 mod amended;
 mod clear;
 mod grace;
+mod pairs;
 mod promotion;
 mod reuse;
 mod store_expunge;
 
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use loom::sync::Mutex;
-use twinmap::ScopedRawMutex;
+use loom::thread::yield_now;
+use twinmap::{CompareExchangeError, ScopedRawMutex};
 
-use crate::{Map, insert, update};
+use crate::{Map, get_or_insert, insert, update};
 
 /// loom's mutex as a map's lock.
 pub struct LoomLock(Mutex<()>);
@@ -74,6 +77,12 @@ pub struct Value {
     alive: Arc<AtomicIsize>,
 }
 
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
 impl Drop for Value {
     fn drop(&mut self) {
         assert!(self.alive.fetch_sub(1, Ordering::Relaxed) > 0, "a value was dropped twice");
@@ -111,9 +120,29 @@ impl Model {
         insert(&self.map, key, self.value(number))
     }
 
+    pub fn get_or_insert(&self, key: u32, number: u32) -> u32 {
+        get_or_insert(&self.map, key, self.value(number))
+    }
+
+    pub fn update(&self, key: u32, f: impl Fn(u32) -> u32) -> Option<u32> {
+        update(&self.map, key, |value| self.value(f(value.number)))
+    }
+
     /// Replaces the value of a key that is there by the next one.
     pub fn increment(&self, key: u32) {
-        update(&self.map, key, |value| self.value(value.number + 1));
+        self.update(key, |number| number + 1).expect("the key is there");
+    }
+
+    /// Returns what was found.
+    pub fn compare_exchange(&self, key: u32, current: u32, new: u32) -> Option<u32> {
+        loop {
+            match self.map.pin().compare_exchange(&key, &self.value(current), self.value(new)) {
+                Ok(old) => return Some(old.number),
+                Err(CompareExchangeError { found, kind: None, .. }) => return found.map(|value| value.number),
+                // While somebody else is pinned there may be no room.
+                Err(_) => yield_now(),
+            }
+        }
     }
 
     pub fn remove(&self, key: u32) -> Option<u32> {
@@ -150,8 +179,14 @@ impl Drop for Model {
 /// A thread that blocks is not counted. Most faults in lock-free algorithms need one or two preemptions (Musuvathi and
 /// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let executions = executions(crate::preemptions(preemptions)..=usize::MAX, model);
+    assert!(executions > 10, "the model has next to nothing to explore");
+}
+
+/// The same with a least and a largest number of preemptions; returns how many executions there were.
+pub fn executions(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) -> isize {
     let mut builder = loom::model::Builder::new();
-    let preemptions = builder.preemption_bound.unwrap_or(0).max(crate::preemptions(preemptions));
+    let preemptions = builder.preemption_bound.unwrap_or(0).clamp(*preemptions.start(), *preemptions.end());
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 100_000;
     let executions = Arc::new(AtomicIsize::new(0));
@@ -162,5 +197,5 @@ pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     });
     let executions = executions.load(Ordering::Relaxed);
     println!("{executions} executions with at most {preemptions} preemptions");
-    assert!(executions > 10, "the model has next to nothing to explore");
+    executions
 }

@@ -1,0 +1,199 @@
+//! Every pair of operations on one key, from every state that a key can be in: what the two return, and what is in the map
+//! afterwards, is as if one had come after the other.
+//!
+//! | | get | insert | get_or_insert | update | compare_exchange | remove | remove_if | clear | iterate | promote |
+//! |---|---|---|---|---|---|---|---|---|---|---|
+//! | get | + | + | + | + | + | + | + | + | + | + |
+//! | insert | | + | + | + | + | + | + | + | + | + |
+//! | get_or_insert | | | + | + | + | + | + | + | + | + |
+//! | update | | | | + | + | + | + | + | + | + |
+//! | compare_exchange | | | | | + | + | + | + | + | + |
+//! | remove | | | | | | + | + | + | + | + |
+//! | remove_if | | | | | | | + | + | + | + |
+//! | clear | | | | | | | | + | + | + |
+//! | iterate | | | | | | | | | + | + |
+//! | promote | | | | | | | | | | + |
+//!
+//! Each `+` is explored by [`each_pair`], from each state in [`STARTS`], for both storages. What is not in the table is one of
+//! these: `contains_key` and `get_key_value` are `get`; `try_get`, `try_insert` and `try_remove` are the same code with a lock
+//! that is tried, which leaves early or does the same; `retain` is `iterate` with `remove_if`, entry by entry; `reclaim`, `len` and
+//! `garbage` touch no slot (`reclaim` ends each model); `get_mut`, `drain` and the like have the map to themselves.
+//!
+//! Two threads, an operation each, and at most two preemptions (with limited memory one), or, if `LOOM_MAX_PREEMPTIONS` asks for
+//! more, one more: there are hundreds of models, and some would have ten million executions. Three threads, and several
+//! operations of each, are in the files beside this one, for the races that need them.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::{Model, executions};
+use crate::sequential::{KEYS, Op, State, updated};
+
+/// The key that both operations are on.
+const KEY: usize = 0;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Act {
+    Do(Op),
+    /// Returns what it sees of the key.
+    Iterate,
+    Promote,
+}
+
+const ACTS: [Act; 10] = [
+    Act::Do(Op::Get(KEY)),
+    Act::Do(Op::Insert(KEY, 1)),
+    Act::Do(Op::GetOrInsert(KEY, 2)),
+    Act::Do(Op::Update(KEY)),
+    Act::Do(Op::CompareExchange(KEY, 10, 3)),
+    Act::Do(Op::Remove(KEY)),
+    Act::Do(Op::RemoveIfEven(KEY)),
+    Act::Do(Op::Clear),
+    Act::Iterate,
+    Act::Promote,
+];
+
+impl Act {
+    fn on(self, model: &Model) -> Option<u32> {
+        let key = KEY as u32;
+        match self {
+            Act::Do(Op::Get(_)) => model.get(key),
+            Act::Do(Op::Insert(_, value)) => model.insert(key, value),
+            Act::Do(Op::GetOrInsert(_, value)) => Some(model.get_or_insert(key, value)),
+            Act::Do(Op::Update(_)) => model.update(key, updated),
+            Act::Do(Op::CompareExchange(_, current, new)) => model.compare_exchange(key, current, new),
+            Act::Do(Op::Remove(_)) => model.remove(key),
+            Act::Do(Op::RemoveIfEven(_)) => {
+                model.map.pin().remove_if(&key, |value| value.number % 2 == 0).map(|value| value.number)
+            }
+            Act::Do(Op::Clear) => {
+                model.map.clear();
+                None
+            }
+            Act::Iterate => model.map.pin().iter().find(|&(&other, _)| other == key).map(|(_, value)| value.number),
+            Act::Promote => {
+                model.map.promote();
+                None
+            }
+        }
+    }
+
+    fn on_state(self, state: &State) -> (State, Option<u32>) {
+        match self {
+            Act::Do(op) => op.apply(state),
+            Act::Iterate => Op::Get(KEY).apply(state),
+            Act::Promote => (*state, None),
+        }
+    }
+}
+
+/// What a map is put into by these, and what is in it then.
+type Start = fn(&Model);
+
+const STARTS: [(&str, Start); 7] = [
+    ("empty", |_| {}),
+    ("recent: only under the lock", |model| drop(model.insert(0, 10))),
+    ("absent, with others under the lock", |model| drop(model.insert(1, 11))),
+    ("known", |model| {
+        model.insert(0, 10);
+        model.map.promote();
+    }),
+    ("known, and not copied yet", |model| {
+        model.insert(0, 10);
+        model.map.promote();
+        model.insert(1, 11);
+    }),
+    ("removed", |model| {
+        model.insert(0, 10);
+        model.map.promote();
+        model.remove(0);
+    }),
+    ("expunged", |model| {
+        model.insert(0, 10);
+        model.map.promote();
+        model.remove(0);
+        (1..4).for_each(|key| drop(model.insert(key, 10 + key)));
+    }),
+];
+
+fn each_pair((name, start): (&str, Start)) {
+    let preemptions = crate::preemptions(2);
+    let mut explored = 0;
+    for (i, first) in ACTS.into_iter().enumerate() {
+        for second in &ACTS[i..] {
+            let second = *second;
+            println!("{name}: {first:?}, {second:?}");
+            explored += executions(preemptions..=preemptions + 1, move || pair(start, first, second));
+        }
+    }
+    assert!(explored > 50 * ACTS.len() as isize, "next to nothing was explored: {explored} executions");
+}
+
+fn pair(start: Start, first: Act, second: Act) {
+    let model = Model::new();
+    start(&model);
+    let model = Arc::new(model);
+    let before = state(&model);
+
+    let other = Arc::clone(&model);
+    let there = thread::spawn(move || second.on(&other));
+    let here = first.on(&model);
+    let there = there.join().unwrap();
+    let after = state(&model);
+
+    let one = |first: Act, second: Act| {
+        let (between, returned) = first.on_state(&before);
+        let (after, then) = second.on_state(&between);
+        (after, returned, then)
+    };
+    let forward = one(first, second);
+    let (then, second_returned, first_returned) = one(second, first);
+    let backward = (then, first_returned, second_returned);
+    let seen = (after, here, there);
+    assert!(seen == forward || seen == backward, "{seen:?} is neither {forward:?} nor {backward:?}");
+    model.check();
+}
+
+fn state(model: &Model) -> State {
+    let mut state = [None; KEYS];
+    for (key, slot) in (0..).zip(&mut state) {
+        *slot = model.get(key);
+    }
+    state
+}
+
+#[test]
+fn empty() {
+    each_pair(STARTS[0]);
+}
+
+#[test]
+fn recent() {
+    each_pair(STARTS[1]);
+}
+
+#[test]
+fn absent_with_others() {
+    each_pair(STARTS[2]);
+}
+
+#[test]
+fn known() {
+    each_pair(STARTS[3]);
+}
+
+#[test]
+fn known_and_not_copied() {
+    each_pair(STARTS[4]);
+}
+
+#[test]
+fn removed() {
+    each_pair(STARTS[5]);
+}
+
+#[test]
+fn expunged() {
+    each_pair(STARTS[6]);
+}
