@@ -11,6 +11,7 @@ mod examples;
 mod genlog;
 mod image;
 mod matrix;
+mod no_panic;
 mod report;
 mod setup;
 mod size;
