@@ -1,8 +1,7 @@
 //! The step `no-panic`: firmwares in which a map is used, of which the symbols show that nothing in them can panic.
 //!
 //! Each is linked with all of the program in the optimiser's sight, and without what nothing calls. What is left of the
-//! machinery of panics has a caller. (To see which: link with `-C link-arg=--emit-relocs`; `readelf -r` then shows who leads to
-//! these symbols.)
+//! machinery of panics has a caller. (Which one? Linked with `-C link-arg=--emit-relocs`, `readelf -r` tells.)
 
 use std::path::Path;
 
