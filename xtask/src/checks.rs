@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, WITHOUT_CAS, builds, joined, triples};
-use crate::{bench_mcu, demo, examples, setup, size, target};
+use crate::{bench_mcu, demo, examples, no_panic, setup, size, target};
 
 struct Step {
     name: &'static str,
@@ -63,6 +63,7 @@ const STEPS: &[Step] = &[
         about: "what a FixedMap takes, within budget, without an allocator or hashbrown",
         run: size_step,
     },
+    Step { name: "no-panic", about: "nothing that a firmware links of a map can panic", run: no_panic_step },
     Step {
         name: "bench-mcu",
         about: "no operation takes more instructions on a microcontroller than is committed, and no map more bytes",
@@ -128,7 +129,7 @@ fn summary(results: &[(&str, Result<Outcome>, f64)], seconds: f64, long: bool) -
 fn fmt(_: Effort) -> Result<Outcome> {
     setup::components(&["rustfmt"])?;
     cargo("fmt --all --check").run()?;
-    for dir in ["thumbv7-demo", "consumer", "size", "on-target", "benches/host", bench_mcu::FOLDER]
+    for dir in ["thumbv7-demo", "consumer", "size", "on-target", "benches/host", bench_mcu::FOLDER, no_panic::FOLDER]
         .iter()
         .chain(examples::FOLDERS)
     {
@@ -155,7 +156,7 @@ fn clippy(effort: Effort) -> Result<Outcome> {
     for board in Board::value_variants() {
         cargo("clippy --target").args([board.target()]).args(deny).dir("thumbv7-demo").run()?;
     }
-    for dir in ["consumer", "size", bench_mcu::FOLDER].iter().chain(examples::FOLDERS) {
+    for dir in ["consumer", "size", bench_mcu::FOLDER, no_panic::FOLDER].iter().chain(examples::FOLDERS) {
         cargo("clippy --target").args([DEMO]).args(deny).dir(dir).run()?;
     }
     cargo("clippy --features others --target").args([DEMO]).args(deny).dir("size").run()?;
@@ -280,6 +281,11 @@ fn target_step(effort: Effort) -> Result<Outcome> {
 fn size_step(_: Effort) -> Result<Outcome> {
     size::check_dependencies()?;
     size::run()?;
+    Ok(Outcome::Passed)
+}
+
+fn no_panic_step(_: Effort) -> Result<Outcome> {
+    no_panic::run()?;
     Ok(Outcome::Passed)
 }
 

@@ -11,10 +11,12 @@ mod examples;
 mod genlog;
 mod image;
 mod matrix;
+mod no_panic;
 mod report;
 mod setup;
 mod size;
 mod target;
+mod unsafe_table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,6 +94,8 @@ enum Task {
     },
     /// Write docs/performance.md, with charts, and the README's figures, of what was measured
     Report,
+    /// Write docs/unsafe.md, a table of all that is unsafe in the crate, with what each rests on
+    Unsafe,
     /// Generate the demo's log: the same bytes each time
     GenLog {
         /// Where to write it; without it, over the one that is shipped
@@ -113,6 +117,7 @@ fn main() -> ExitCode {
         Task::BenchMcu { update } => bench_mcu::run(update),
         Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
         Task::Report => report::run(),
+        Task::Unsafe => unsafe_table::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),
     };
     match result {
