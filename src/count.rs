@@ -9,7 +9,8 @@
 //!    whoever holds the lock and finds no removal under way, and as many keys as the limit, in the one word, has
 //!    found a moment when exactly so many were live: [`is_full`](Count::is_full) is never wrong.
 //!
-//! Without a limit there is nothing to be full, and a removal costs the decrement alone.
+//! Without a limit there is nothing to be full, and a removal costs the decrement alone. The count cannot overflow: each key has
+//! an entry and a node, of several words.
 
 use core::marker::PhantomData;
 

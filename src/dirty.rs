@@ -216,6 +216,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let live = self.count.get();
         let (entries, buckets) = read.map_or((0, 0), |read| (read.index().len(), read.index().buckets()));
         let copied = entries.min(live);
+        // (No overflow: an entry and its node take more bytes than the work they are, and so does a bucket.)
         let work = buckets + COPY_WORK * copied + EXPUNGE_WORK * (entries - copied);
         let capacity = copied + work.div_ceil(step_work(St::LIMIT)) + 2;
         let table = match St::LIMIT {
@@ -246,6 +247,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         L: ScopedRawMutex,
     {
         let NeedsTable::Of(capacity) = needs else { return Ok(false) };
+        // Never so; but known to the compiler, which leaves out all of this for a `FixedMap`.
         if St::LIMIT.is_some() {
             return Ok(false);
         }

@@ -37,7 +37,8 @@ use crate::sync::{AtomicUsize, ExclusiveCell, Ordering, add, const_fn, fence};
 
 /// All that a map has retired, and the freeing of it. `I` is the index of its tables.
 pub(crate) struct Collector<K, V, I> {
-    /// Of what waits, the entries and the tables. (How much there is in all is counted in stripes, as what was retired.)
+    /// Of what waits, the entries and the tables. (How much there is in all is counted in stripes, as what was retired.) Incremented
+    /// before an object is retired, decremented when it is freed: never below zero, and never too large, for each takes several words.
     entries: AtomicUsize,
     tables: AtomicUsize,
     collector: AtomicUsize,

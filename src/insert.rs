@@ -21,8 +21,8 @@ use crate::sync::{Ordering, fence};
 
 /// What an insertion did under the lock.
 pub(crate) enum InsertOutcome<'p, K, V> {
-    /// The key was absent, and is there now, with this node.
-    New(*mut Node<V>),
+    /// The key was absent, and is there now, with the node.
+    New,
     /// The entry is there and live: the rest goes without the lock.
     Found(&'p Entry<K, V>),
     /// There is no room; nothing has changed.
@@ -136,19 +136,19 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         // Before the lock is taken, for the allocator may take its time. Without memory a key that has an entry can
         // still get its value.
         let mut memory = self.memory::<Entry<K, V>>();
-        let (mut key, mut node) = (Some(key), Some(node));
+        let (mut key, mut node, mut published) = (Some(key), Some(node), None);
         let outcome = self.locked::<A, _>(|dirty| {
             let outcome = self.insert_locked(dirty, pin, seen, hash, &mut key, &mut memory, new);
-            if let InsertOutcome::New(_) = outcome {
+            if let InsertOutcome::New = outcome {
                 // Here, for it is the map's now, even if unlocking panics.
-                node.take().and_then(Result::ok).map(Owned::publish);
+                published = node.take().and_then(Result::ok).map(Owned::publish);
             }
             outcome
         });
-        if let Ok(InsertOutcome::New(new)) = outcome {
+        if let Some(new) = published {
             return Ok(Inserted::New(new));
         }
-        // SAFETY: only `New` takes them.
+        // SAFETY: only what was published takes them. (That is known of the closure itself: a user's lock could return anything.)
         let (key, node) = unsafe { (key.unwrap_unchecked(), node.unwrap_unchecked()) };
         let input = (key, value_of(node));
         let why = match outcome {
@@ -160,7 +160,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             Ok(InsertOutcome::NeedsTable(table)) => Why::NeedsTable(table),
             Ok(InsertOutcome::Rejected(kind)) => kind.into(),
             // (A step of the copy that was due has been done.)
-            Ok(InsertOutcome::Raced | InsertOutcome::New(_)) => Why::Again,
+            Ok(InsertOutcome::Raced | InsertOutcome::New) => Why::Again,
             Err(error) => Why::Error(error.into()),
         };
         Err(Refused { input, why })
@@ -300,7 +300,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 if let (Some(_), Some(node)) = (&memory, node) {
                     if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
                         vacant.fill(memory.fill(Entry::new(hash, key, node)).publish());
-                        return InsertOutcome::New(node);
+                        return InsertOutcome::New;
                     }
                 }
                 self.count.unclaim();
@@ -323,10 +323,10 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         let rejected = InsertOutcome::Rejected(Self::NO_MEMORY);
         let outcome = node.map_or(rejected, |node| match entry.revive(node) {
-            Ok(()) => InsertOutcome::New(node),
+            Ok(()) => InsertOutcome::New,
             Err(_) => InsertOutcome::Found(entry),
         });
-        if !matches!(outcome, InsertOutcome::New(_)) {
+        if !matches!(outcome, InsertOutcome::New) {
             self.count.unclaim();
         }
         outcome

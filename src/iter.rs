@@ -23,7 +23,7 @@ pub struct Values<'p, K, V, St: Storage<K, V>> {
 
 // SAFETY: it gives `&K` and `&V`, and reads a table that does not change.
 unsafe impl<K: Sync, V: Sync, St: Storage<K, V>> Send for Iter<'_, K, V, St> {}
-// SAFETY: as above; a shared iterator can be cloned only.
+// SAFETY: as above; what a shared iterator is for is to be cloned, and shown.
 unsafe impl<K: Sync, V: Sync, St: Storage<K, V>> Sync for Iter<'_, K, V, St> {}
 
 impl<'p, K, V, St: Storage<K, V>> Iter<'p, K, V, St> {

@@ -310,7 +310,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     #[inline(always)]
     fn section<A: Acquire, R>(&self, f: impl FnOnce(&mut Dirty<K, V, St::Index>) -> R) -> Result<R, A::Error> {
-        // SAFETY: the lock is held.
+        // SAFETY: the lock is held, and refuses its own holder (`lock.rs`): one `&mut` at a time.
         A::lock(&self.lock, || self.dirty.with_mut(|dirty| f(unsafe { &mut *dirty })))
     }
 

@@ -83,7 +83,7 @@ struct Contents<K, V, St: Storage<K, V>, L, M: BorrowMut<Core<K, V, St, L>>> {
 
 // SAFETY: it gives `&K` and `&mut V`.
 unsafe impl<K: Sync, V: Send, St: Storage<K, V>> Send for IterMut<'_, K, V, St> {}
-// SAFETY: a shared one gives nothing but counts.
+// SAFETY: a shared one gives counts, and `&K` and `&V` (`Debug`).
 unsafe impl<K: Sync, V: Sync, St: Storage<K, V>> Sync for IterMut<'_, K, V, St> {}
 
 impl<'a, K, V, St: Storage<K, V>> IterMut<'a, K, V, St> {

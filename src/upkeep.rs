@@ -14,7 +14,8 @@ use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
 use crate::sync::Ordering;
 
-/// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less.
+/// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less. (No overflow: a
+/// key takes more than four bytes.)
 const SPARSE: usize = 4;
 /// So many live entries are assumed at least: a table of 16 buckets is never too large.
 const FEW: usize = 4;

@@ -291,24 +291,26 @@ impl<K, V> HeapIndex<K, V> {
         Some(Self(table))
     }
 
-    /// The hash of an entry, for a table that needs another place for what it holds: one that has room does not.
-    #[cold]
-    fn never_rehashed(_entry: &*mut Entry<K, V>) -> u64 {
-        debug_assert!(false, "a table without room was added to");
-        0
+    /// Whether hashbrown would have to find another place for what it holds. It never does, for what is added to has room;
+    /// asked right before, hashbrown's way to grow, and to panic, is compiled out.
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        let full = self.0.len() == self.0.capacity();
+        debug_assert!(!full, "a table without room was added to");
+        full
     }
 }
 
-impl<E> Vacant<E> for table::VacantEntry<'_, *mut E> {
+impl<E> Vacant<E> for Option<table::VacantEntry<'_, *mut E>> {
     #[inline]
     fn fill(self, entry: *mut E) {
-        self.insert(entry);
+        self.map(|vacant| vacant.insert(entry));
     }
 }
 
 impl<K, V> Index<Entry<K, V>> for HeapIndex<K, V> {
     type Vacant<'a>
-        = table::VacantEntry<'a, *mut Entry<K, V>>
+        = Option<table::VacantEntry<'a, *mut Entry<K, V>>>
     where
         Self: 'a;
 
@@ -323,14 +325,19 @@ impl<K, V> Index<Entry<K, V>> for HeapIndex<K, V> {
         hash: usize,
         mut eq: impl FnMut(*mut Entry<K, V>) -> bool,
     ) -> Result<*mut Entry<K, V>, Self::Vacant<'_>> {
-        match self.0.entry(hash as u64, |&entry| eq(entry), Self::never_rehashed) {
+        if self.is_full() {
+            return Err(None);
+        }
+        match self.0.entry(hash as u64, |&entry| eq(entry), |_| 0) {
             table::Entry::Occupied(found) => Ok(*found.get()),
-            table::Entry::Vacant(vacant) => Err(vacant),
+            table::Entry::Vacant(vacant) => Err(Some(vacant)),
         }
     }
 
     fn add(&mut self, hash: usize, entry: *mut Entry<K, V>) {
-        self.0.insert_unique(hash as u64, entry, Self::never_rehashed);
+        if !self.is_full() {
+            self.0.insert_unique(hash as u64, entry, |_| 0);
+        }
     }
 
     fn remove(&mut self, hash: usize, entry: *mut Entry<K, V>, _hash_of: impl Fn(*mut Entry<K, V>) -> usize) {
