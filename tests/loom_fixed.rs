@@ -51,7 +51,7 @@ pub fn preemptions(wanted: usize) -> usize {
 }
 
 fn of_one_key() -> Arc<FixedMap<u32, u32, 1, LoomLock, 2, Hashing>> {
-    Arc::new(FixedMap::with_lock_and_hasher(LoomLock::new(), Hashing::default()))
+    Arc::new(FixedMap::with_lock_and_hasher(LoomLock::default(), Hashing::default()))
 }
 
 /// A map of one key, which is removed: whoever has seen that it is gone is not told that the map is full. The removal may

@@ -28,8 +28,8 @@ use crate::{Map, get_or_insert, insert, update};
 /// loom's mutex as a map's lock.
 pub struct LoomLock(Mutex<()>);
 
-impl LoomLock {
-    pub fn new() -> Self {
+impl Default for LoomLock {
+    fn default() -> Self {
         Self(Mutex::new(()))
     }
 }
@@ -97,7 +97,7 @@ pub struct Model {
 
 impl Model {
     pub fn new() -> Self {
-        let map = Map::with_lock_and_hasher(LoomLock::new(), Hashing::default());
+        let map = Map::with_lock_and_hasher(Default::default(), Hashing::default());
         Self { map, alive: Arc::new(AtomicIsize::new(0)) }
     }
 

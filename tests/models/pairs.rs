@@ -93,8 +93,12 @@ type Start = fn(&Model);
 
 const STARTS: [(&str, Start); 7] = [
     ("empty", |_| {}),
-    ("recent: only under the lock", |model| drop(model.insert(0, 10))),
-    ("absent, with others under the lock", |model| drop(model.insert(1, 11))),
+    ("recent: only under the lock", |model| {
+        model.insert(0, 10);
+    }),
+    ("absent, with others under the lock", |model| {
+        model.insert(1, 11);
+    }),
     ("known", |model| {
         model.insert(0, 10);
         model.map.promote();
@@ -113,7 +117,9 @@ const STARTS: [(&str, Start); 7] = [
         model.insert(0, 10);
         model.map.promote();
         model.remove(0);
-        (1..4).for_each(|key| drop(model.insert(key, 10 + key)));
+        for key in 1..4 {
+            model.insert(key, 10 + key);
+        }
     }),
 ];
 
