@@ -1,13 +1,16 @@
 //! The models of the races, for `FixedMap`, whose pool of cells is lock-free.
 #![cfg(all(loom, feature = "heapless"))]
 
+#[path = "models/lock.rs"]
+mod lock;
 mod models;
 mod sequential;
 
 use std::sync::Arc;
 
+use lock::LoomLock;
 use loom::thread::{self, yield_now};
-use models::{Hashing, LoomLock, Value, explore};
+use models::{Hashing, Value, explore};
 use twinmap::{ErrorKind, FixedMap, InsertError};
 
 /// No larger than the models need: a table is copied slot by slot.

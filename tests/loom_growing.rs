@@ -3,11 +3,14 @@
 
 #[path = "models/growing.rs"]
 mod growing;
+#[path = "models/lock.rs"]
+mod lock;
 mod models;
 mod sequential;
 
 use growing::{get_or_insert, insert, update};
-use models::{Hashing, LoomLock, Value};
+use lock::LoomLock;
+use models::{Hashing, Value};
 use twinmap::SyncMap;
 
 pub type Map = SyncMap<u32, Value, LoomLock, Hashing>;

@@ -20,9 +20,30 @@ use std::{sync::Barrier, thread};
 use todc_utils::linearizability::WGLChecker;
 use todc_utils::linearizability::history::Action::{self, Call, Response};
 use todc_utils::linearizability::history::History;
+use todc_utils::specifications::Specification;
 
 use crate::random::Random;
-use crate::sequential::{Done, Op, Sequential, updated};
+use crate::sequential::{Op, State, updated};
+
+/// An operation, and what it returned; `None` also when it is called.
+type Done = (Op, Option<u32>);
+
+/// For the checker of histories.
+struct Sequential;
+
+impl Specification for Sequential {
+    type State = State;
+    type Operation = Done;
+
+    fn init() -> State {
+        Default::default()
+    }
+
+    fn apply(&(op, returned): &Done, before: &State) -> (bool, State) {
+        let (state, expected) = op.apply(before);
+        (expected == returned, state)
+    }
+}
 
 /// What histories are made of.
 pub trait Subject: Sync {

@@ -2,8 +2,8 @@
 
 use todc_utils::linearizability::history::Action::{self, Call, Response};
 
-use super::{Log, Map, SIZES, Subject, planted};
-use crate::sequential::{Done, Op};
+use super::{Done, Log, Map, SIZES, Subject, planted};
+use crate::sequential::Op;
 use crate::suite::count;
 
 /// How many operations began while another one was under way.

@@ -1,7 +1,7 @@
 //! Models of the races, for loom, written once: each map has a file beside this directory that says which `Map` is meant,
 //! and includes them.
 //!
-//! Here is what they share: a lock that loom can schedule, values that count themselves, and the bounds.
+//! Here is what they share: values that count themselves, and the bounds.
 //!
 //! Reads that race with freeing are found by the library itself: under loom each object that is freed after a grace
 //! period has a cell that readers read and the freeing writes (`Lifetime` in `src/sync.rs`).
@@ -19,37 +19,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
-use loom::sync::Mutex;
 use loom::thread::yield_now;
-use twinmap::{CompareExchangeError, ScopedRawMutex};
+use twinmap::CompareExchangeError;
 
 use crate::{Map, get_or_insert, insert, update};
-
-/// loom's mutex as a map's lock.
-pub struct LoomLock(Mutex<()>);
-
-impl Default for LoomLock {
-    fn default() -> Self {
-        Self(Mutex::new(()))
-    }
-}
-
-// SAFETY: a mutex, released by its guard.
-unsafe impl ScopedRawMutex for LoomLock {
-    fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        let _guard = self.0.try_lock().ok()?;
-        Some(f())
-    }
-
-    fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _guard = self.0.lock().unwrap();
-        f()
-    }
-
-    fn is_locked(&self) -> bool {
-        self.0.try_lock().is_err()
-    }
-}
 
 /// Keys hash to themselves, so that a model's tables look the same in each execution.
 #[derive(Default)]

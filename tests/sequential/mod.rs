@@ -1,9 +1,8 @@
 //! What a map is, one operation after the other: what concurrent ones are compared with.
 
-use todc_utils::specifications::Specification;
-
 pub const KEYS: usize = 4;
 
+/// All return a value or none: the one found, the old one, or the new one (`Update`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     Get(usize),
@@ -15,10 +14,6 @@ pub enum Op {
     RemoveIfEven(usize),
     Clear,
 }
-
-/// What an operation returned; `None` also when it is called. All return a value or none: the one found, the old
-/// one, or the new one (`update`).
-pub type Done = (Op, Option<u32>);
 
 pub type State = [Option<u32>; KEYS];
 
@@ -53,22 +48,5 @@ impl Op {
             }
         };
         (state, returned)
-    }
-}
-
-/// For the checker of histories.
-pub struct Sequential;
-
-impl Specification for Sequential {
-    type State = State;
-    type Operation = Done;
-
-    fn init() -> State {
-        Default::default()
-    }
-
-    fn apply(&(op, returned): &Done, before: &State) -> (bool, State) {
-        let (state, expected) = op.apply(before);
-        (expected == returned, state)
     }
 }
