@@ -8,6 +8,7 @@ mod checks;
 mod cmd;
 mod demo;
 mod examples;
+mod faults;
 mod genlog;
 mod image;
 mod matrix;
@@ -92,6 +93,11 @@ enum Task {
         /// Only the shapes with one of these in their names
         words: Vec<String>,
     },
+    /// Plant faults in a copy of the crate, and see that a check finds each of them
+    Faults {
+        /// Only those with one of these in their names or files
+        words: Vec<String>,
+    },
     /// Write docs/performance.md, with charts, and the README's figures, of what was measured
     Report,
     /// Write docs/unsafe.md, a table of all that is unsafe in the crate, with what each rests on
@@ -116,6 +122,7 @@ fn main() -> ExitCode {
         Task::Size => size::run(),
         Task::BenchMcu { update } => bench_mcu::run(update),
         Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
+        Task::Faults { words } => faults::run(&words, false),
         Task::Report => report::run(),
         Task::Unsafe => unsafe_table::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),
