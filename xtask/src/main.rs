@@ -8,6 +8,7 @@ mod checks;
 mod cmd;
 mod demo;
 mod examples;
+mod fuzz;
 mod genlog;
 mod image;
 mod matrix;
