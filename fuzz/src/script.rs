@@ -5,7 +5,7 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 /// The operations are on so many keys at most.
-pub const KEYS: u32 = 16;
+pub const KEYS: u32 = 48;
 
 /// An operation. What its step's `flag` makes of it is said here.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +36,7 @@ pub enum Op {
     Reclaim,
     /// With `Debug`.
     Iterate,
+    /// By many, for a table that is too large when they are removed; else by two.
     Extend,
     /// Opens a guard that stays.
     Pin,

@@ -395,19 +395,24 @@ impl<'m, 'a, St: Subject, L: Lock> Session<'m, 'a, St, L> {
                 assert_eq!(format!("{view:?}").matches(": ").count(), self.model.len());
             }
             Op::Iterate => self.check_all(),
-            // Where there is no room it panics, as it says.
-            Op::Extend if St::CAPACITY.is_none_or(|n| !self.is_pinned() && self.model.len() + 2 <= n) => {
-                let more = [(step.key, fresh), ((step.key + 1) % KEYS, fresh + 1)];
-                let mut map = self.map;
-                map.extend(more.map(|(key, value)| (item(key), item(value))));
-                more.iter().for_each(|&(key, value)| self.set(key, Some(value)));
-            }
+            Op::Extend => self.extend(step, fresh),
             Op::Pin => drop(self.pin()),
             Op::Unpin if !self.guards.is_empty() => drop(self.guards.swap_remove(which % self.guards.len())),
             Op::DropRef if !self.refs.is_empty() => drop(self.refs.swap_remove(which % self.refs.len())),
             _ => {}
         }
         assert_eq!((view.len(), view.is_empty()), (self.model.len(), self.model.is_empty()));
+    }
+
+    fn extend(&mut self, step: &Step, fresh: u32) {
+        let len = if step.flag { KEYS / 2 } else { 2 };
+        // Where there is no room it panics, as it says.
+        if St::CAPACITY.is_none_or(|n| !self.is_pinned() && self.model.len() + len as usize <= n) {
+            let more = (0..len).map(|i| ((step.key + i) % KEYS, fresh + i));
+            let mut map = self.map;
+            map.extend(more.clone().map(|(key, value)| (item(key), item(value))));
+            more.for_each(|(key, value)| self.set(key, Some(value)));
+        }
     }
 
     /// What guards have only.
