@@ -22,7 +22,8 @@ pub fn run(seconds: u32) -> Result<()> {
         let runs = TARGETS.map(|target| scope.spawn(move || run_target(target, seconds)));
         runs.map(|run| run.join().expect("a thread panicked"))
     });
-    results.into_iter().collect()
+    let failures: Vec<String> = results.into_iter().filter_map(|result| Some(format!("{:#}", result.err()?))).collect();
+    if failures.is_empty() { Ok(()) } else { bail!("{}", failures.join("\n")) }
 }
 
 fn run_target(target: &str, seconds: u32) -> Result<()> {
@@ -36,12 +37,13 @@ fn run_target(target: &str, seconds: u32) -> Result<()> {
     let output = fuzz.output()?;
     let printed = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
+        println!("{printed}");
         let repeat = artifact(&printed).map_or_else(String::new, |artifact| {
-            format!("\n{artifact} does it; to repeat it: cargo +nightly fuzz run {target} {artifact}")
+            format!(": {artifact} does it; to repeat it: cargo +nightly fuzz run {target} {artifact}")
         });
-        bail!("{printed}\n{target} failed ({}){repeat}", output.status);
+        bail!("{target} failed{repeat}");
     }
-    let executions = executions(&printed).ok_or_else(|| anyhow!("{printed}\n{target} printed no statistics"))?;
+    let executions = executions(&printed).ok_or_else(|| anyhow!("{target} printed no statistics:\n{printed}"))?;
     println!("{target}: {executions} executions in {seconds} s{}", coverage(&printed).unwrap_or_default());
     if executions < LEAST {
         bail!("{target}: {executions} executions are too few to say anything; there have to be {LEAST}");
