@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, WITHOUT_CAS, builds, joined, triples};
-use crate::{bench_mcu, demo, examples, no_panic, setup, size, target};
+use crate::{bench_mcu, demo, examples, fuzz, no_panic, setup, size, target};
 
 struct Step {
     name: &'static str,
@@ -50,6 +50,11 @@ const STEPS: &[Step] = &[
         name: "miri",
         about: "undefined behaviour: one map by stacked borrows, the other one by tree borrows",
         run: miri,
+    },
+    Step {
+        name: "fuzz",
+        about: "operations that libFuzzer makes up, against a model; with faults, too",
+        run: fuzz_step,
     },
     Step { name: "demo", about: "the firmware on each board under QEMU, compared with the host", run: demo_step },
     Step { name: "examples", about: "the firmware of RTIC and Embassy under QEMU", run: examples_step },
@@ -129,9 +134,10 @@ fn summary(results: &[(&str, Result<Outcome>, f64)], seconds: f64, long: bool) -
 fn fmt(_: Effort) -> Result<Outcome> {
     setup::components(&["rustfmt"])?;
     cargo("fmt --all --check").run()?;
-    for dir in ["thumbv7-demo", "consumer", "size", "on-target", "benches/host", bench_mcu::FOLDER, no_panic::FOLDER]
-        .iter()
-        .chain(examples::FOLDERS)
+    for dir in
+        ["thumbv7-demo", "consumer", "size", "on-target", "benches/host", bench_mcu::FOLDER, no_panic::FOLDER, "fuzz"]
+            .iter()
+            .chain(examples::FOLDERS)
     {
         cargo("fmt --all --check").dir(dir).run()?;
     }
@@ -164,6 +170,7 @@ fn clippy(effort: Effort) -> Result<Outcome> {
         // All peers have to be built for it, and nothing that is linked elsewhere is in there.
         cargo("clippy --all-targets").args(deny).dir("benches/host").run()?;
     }
+    cargo("clippy --all-targets").args(deny).dir("fuzz").run()?;
     target::clippy()?;
     Ok(Outcome::Passed)
 }
@@ -259,6 +266,11 @@ fn miri(effort: Effort) -> Result<Outcome> {
         print!("{}", fixed.join().expect("a thread panicked")?);
         Ok(Outcome::Passed)
     })
+}
+
+fn fuzz_step(effort: Effort) -> Result<Outcome> {
+    fuzz::run(if effort.long { 30 * 60 } else { 30 })?;
+    Ok(Outcome::Passed)
 }
 
 fn demo_step(_: Effort) -> Result<Outcome> {

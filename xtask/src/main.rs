@@ -9,6 +9,7 @@ mod cmd;
 mod demo;
 mod examples;
 mod faults;
+mod fuzz;
 mod genlog;
 mod image;
 mod matrix;

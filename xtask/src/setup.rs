@@ -32,6 +32,16 @@ pub fn nightly() -> Result<()> {
     install("rustup component add --toolchain nightly", &missing)
 }
 
+/// Makes sure of a subcommand of cargo's, of the package `cargo-NAME`.
+pub fn subcommand(name: &str) -> Result<()> {
+    if Cmd::new(&format!("cargo {name} --version")).succeeds() {
+        return Ok(());
+    }
+    Cmd::new(&format!("cargo install --locked cargo-{name}")).run().with_context(|| {
+        format!("cargo-{name} is missing, and cannot be installed; see https://crates.io/crates/cargo-{name}")
+    })
+}
+
 /// Whether the toolchain `version` is installed.
 pub fn has_toolchain(version: &str) -> Result<bool> {
     Ok(rustup("toolchain list")?.lines().any(|line| is_version(line, version)))
