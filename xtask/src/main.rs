@@ -6,6 +6,7 @@ mod boards;
 mod canlog;
 mod checks;
 mod cmd;
+mod coverage;
 mod demo;
 mod examples;
 mod genlog;
@@ -90,6 +91,8 @@ enum Task {
         /// Only the shapes with one of these in their names
         words: Vec<String>,
     },
+    /// Run the host's tests, print how much of src/ they run, and fail when that is too little
+    Coverage,
     /// Write docs/performance.md, with charts, and the README's figures, of what was measured
     Report,
     /// Generate the demo's log: the same bytes each time
@@ -112,6 +115,7 @@ fn main() -> ExitCode {
         Task::Size => size::run(),
         Task::BenchMcu { update } => bench_mcu::run(update),
         Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
+        Task::Coverage => coverage::run(),
         Task::Report => report::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),
     };
