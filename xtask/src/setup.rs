@@ -38,12 +38,16 @@ pub fn nightly_with(components: &[&str]) -> Result<()> {
 
 /// Makes sure of a subcommand of cargo's, of the package `cargo-NAME`.
 pub fn subcommand(name: &str) -> Result<()> {
-    if Cmd::new(&format!("cargo {name} --version")).succeeds() {
+    if has_subcommand(name) {
         return Ok(());
     }
     Cmd::new(&format!("cargo install --locked cargo-{name}")).run().with_context(|| {
         format!("cargo-{name} is missing, and cannot be installed; see https://crates.io/crates/cargo-{name}")
     })
+}
+
+pub fn has_subcommand(name: &str) -> bool {
+    Cmd::new(&format!("cargo {name} --version")).succeeds()
 }
 
 /// Whether the toolchain `version` is installed.
