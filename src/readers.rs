@@ -242,3 +242,28 @@ impl Drop for Pin<'_> {
         self.pins.fetch_sub(1, Ordering::Release);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::mem::forget;
+
+    use super::*;
+
+    /// So many pins cannot be made by a test; what it forgets, it writes.
+    #[test]
+    fn a_counter_that_overflowed_is_never_at_zero_again() {
+        let readers = Readers::new();
+        let pins = &readers.here().pins.0[0];
+        pins.store(isize::MAX as usize, Ordering::Relaxed);
+        forget(readers.pin());
+        assert_eq!(pins.load(Ordering::Relaxed), isize::MAX as usize + 1, "the last one that is counted");
+        for _ in 0..2 {
+            drop(readers.pin());
+            assert_eq!(pins.load(Ordering::Relaxed), SATURATED - 1);
+        }
+        assert!(
+            !readers.is_idle()
+                && matches!(readers.poll(&mut readers.grace()), Progress::Waiting | Progress::Extensible)
+        );
+    }
+}

@@ -182,6 +182,55 @@ fn everything_public_has_debug() {
     assert_eq!(debug(CriticalSectionLock::new()), "CriticalSectionLock { locked: false }");
 }
 
+#[test]
+fn errors_say_what_is_wrong() {
+    let kinds = [
+        (ErrorKind::WouldBlock, "the map's lock is held and the call must not wait"),
+        (ErrorKind::OutOfMemory, "out of memory"),
+        (ErrorKind::Full, "the map is full"),
+        (ErrorKind::Busy, "memory of the map is still in use by a pinned reader"),
+    ];
+    for (kind, says) in kinds {
+        assert_eq!(kind.to_string(), says);
+        assert_eq!(InsertError { key: (), value: (), kind }.to_string(), format!("not inserted: {says}"));
+        let error = CompareExchangeError { new: (), found: Some(&()), kind: Some(kind) };
+        assert_eq!(error.to_string(), says);
+    }
+    assert_eq!(ErrorKind::from(WouldBlock), ErrorKind::WouldBlock);
+    let error = |found| CompareExchangeError { new: 'a', found, kind: None }.to_string();
+    assert_eq!((error(Some(&'b')), error(None)), ("the key has another value".into(), "the key is absent".into()));
+}
+
+#[test]
+#[should_panic(expected = "not inserted: the map is full")]
+fn a_full_map_cannot_be_extended() {
+    FixedMap::<u8, u8, 2>::new().extend([(1, 1), (2, 2), (3, 3)]);
+}
+
+#[test]
+fn a_guard_says_and_does_what_the_map_does() {
+    let map = FixedMap::<u8, u8, 2>::new();
+    let pin = map.pin();
+    assert!(std::ptr::eq(pin.map(), &map));
+    assert_eq!((pin.len(), pin.is_empty(), pin.is_full(), pin.capacity()), (0, true, false, 2));
+    (1..=2).for_each(|key| assert!(pin.insert(key, key).unwrap().is_none()));
+    assert_eq!((pin.len(), pin.is_empty(), pin.is_full(), map.promotions()), (2, false, true, 0));
+    pin.promote();
+    assert_eq!((map.promotions(), pin.garbage()), (1, Garbage::default()));
+    pin.insert(1, 2).unwrap();
+    pin.reclaim();
+    assert_eq!((pin.garbage(), map.garbage().values), (map.garbage(), 1), "the guard keeps it");
+    drop(pin);
+    map.pin().reclaim();
+    assert!(map.garbage().is_empty());
+}
+
+#[test]
+fn a_spin_lock_says_whether_it_is_locked() {
+    let lock = SpinLock::new();
+    assert!(lock.with_lock(|| lock.is_locked()) && !lock.is_locked());
+}
+
 /// A guard of values that live longer is one of values that live shorter.
 fn _guards_are_covariant<'a, 'v>(long: Ref<'a, u8, &'static str>) -> Ref<'a, u8, &'v str> {
     long
@@ -269,4 +318,5 @@ fn maps_are_made_from_arrays_iterators_and_capacities() {
     (0..100).for_each(|key| drop(map.insert(key, key)));
     assert_eq!((map.promotions(), map.len()), (0, 100), "it had to grow");
     assert!(SyncMap::<u8, u8>::default().is_empty() && SyncMap::<u8, u8>::with_capacity(0).is_empty());
+    assert!(SyncMap::<u8, u8, _, _>::with_hasher(Sip::new()).is_empty());
 }

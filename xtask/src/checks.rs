@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
         run: no_polyfill,
     },
     Step { name: "docs", about: "rustdoc without a warning, also as docs.rs builds it", run: docs },
+    Step { name: "deny", about: "licences, versions and sources of all that is depended on; advisories", run: deny },
     Step { name: "consumer", about: "a no_std crate that depends on twinmap, on every target", run: consumer },
     Step { name: "loom", about: "the models, in every interleaving up to a number of preemptions", run: loom },
     Step { name: "shuttle", about: "larger scenarios and histories of them, in schedules at random", run: shuttle },
@@ -208,6 +209,21 @@ fn docs(_: Effort) -> Result<Outcome> {
         .args(["--target-dir", "target/docsrs"])
         .env("RUSTDOCFLAGS", "-D warnings --cfg docsrs")
         .run()?;
+    Ok(Outcome::Passed)
+}
+
+fn deny(effort: Effort) -> Result<Outcome> {
+    if !effort.long && !setup::has_subcommand("deny") {
+        return Ok(Outcome::Skipped("cargo-deny is not there, and takes minutes to build: with --long".to_owned()));
+    }
+    setup::subcommand("deny")?;
+    let deny = |line: &str| Cmd::new(&format!("cargo deny --workspace --all-features {line}"));
+    deny("check licenses bans sources").run()?;
+    if deny("fetch db").succeeds() {
+        deny("check advisories").run()?;
+    } else {
+        println!("advisories: not looked at, for their database cannot be fetched");
+    }
     Ok(Outcome::Passed)
 }
 

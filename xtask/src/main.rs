@@ -6,6 +6,7 @@ mod boards;
 mod canlog;
 mod checks;
 mod cmd;
+mod coverage;
 mod demo;
 mod examples;
 mod faults;
@@ -99,6 +100,8 @@ enum Task {
         /// Only those with one of these in their names or files
         words: Vec<String>,
     },
+    /// Run the host's tests, print how much of src/ they run, and fail when that is too little
+    Coverage,
     /// Write docs/performance.md, with charts, and the README's figures, of what was measured
     Report,
     /// Write docs/unsafe.md, a table of all that is unsafe in the crate, with what each rests on
@@ -124,6 +127,7 @@ fn main() -> ExitCode {
         Task::BenchMcu { update } => bench_mcu::run(update),
         Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
         Task::Faults { words } => faults::run(&words, false),
+        Task::Coverage => coverage::run(),
         Task::Report => report::run(),
         Task::Unsafe => unsafe_table::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),

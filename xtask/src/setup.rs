@@ -21,25 +21,33 @@ pub fn components(components: &[&str]) -> Result<()> {
 
 /// Makes sure of a nightly toolchain with Miri.
 pub fn nightly() -> Result<()> {
-    const COMPONENTS: [&str; 2] = ["miri", "rust-src"];
+    nightly_with(&["miri", "rust-src"])
+}
+
+/// Makes sure of a nightly toolchain with these components.
+pub fn nightly_with(components: &[&str]) -> Result<()> {
     if !rustup("toolchain list")?.lines().any(is_nightly) {
         return Cmd::new("rustup toolchain install nightly --profile minimal --component")
-            .args([COMPONENTS.join(",")])
+            .args([components.join(",")])
             .run();
     }
     let installed = rustup("component list --toolchain nightly --installed")?;
-    let missing = missing(&COMPONENTS, |component| has_component(&installed, component));
+    let missing = missing(components, |component| has_component(&installed, component));
     install("rustup component add --toolchain nightly", &missing)
 }
 
 /// Makes sure of a subcommand of cargo's, of the package `cargo-NAME`.
 pub fn subcommand(name: &str) -> Result<()> {
-    if Cmd::new(&format!("cargo {name} --version")).succeeds() {
+    if has_subcommand(name) {
         return Ok(());
     }
     Cmd::new(&format!("cargo install --locked cargo-{name}")).run().with_context(|| {
         format!("cargo-{name} is missing, and cannot be installed; see https://crates.io/crates/cargo-{name}")
     })
+}
+
+pub fn has_subcommand(name: &str) -> bool {
+    Cmd::new(&format!("cargo {name} --version")).succeeds()
 }
 
 /// Whether the toolchain `version` is installed.

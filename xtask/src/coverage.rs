@@ -1,0 +1,32 @@
+//! `cargo xtask coverage`: how much of src/ the host's tests run, by line and by branch.
+//!
+//! What it cannot show are the interleavings of threads: for these there are loom's models, and the tests on target.
+
+use anyhow::Result;
+
+use crate::cmd::Cmd;
+use crate::matrix::ALL_FEATURES;
+use crate::setup;
+
+/// The least, in percent of all lines. The rest is: evaluated at compile time; abort, when an allocation fails; a race that tests
+/// of one core hardly ever meet; and what cannot be, but has to be written.
+const LINES: u32 = 95;
+
+/// Of src/ and nothing else; `steps.rs` is a test.
+const NOT_SRC: &str = r"/src/steps\.rs$";
+
+/// Runs the tests, prints a table of files and the lines that were not run, and writes the sources with the counts beside them.
+pub fn run() -> Result<()> {
+    setup::nightly_with(&["llvm-tools"])?; // For the branches.
+    setup::subcommand("llvm-cov")?;
+    let cov = |line: &str| Cmd::new(&format!("cargo +nightly llvm-cov {line}"));
+    cov("--package twinmap --lib --tests --branch --no-report --features")
+        .args([ALL_FEATURES])
+        // The lines stay what they are, and it takes a quarter of the time.
+        .env("CARGO_PROFILE_TEST_OPT_LEVEL", "1")
+        .run()?;
+    let report = |line: &str| cov(&format!("report --branch {line}")).args(["--ignore-filename-regex", NOT_SRC]);
+    report("--html --output-dir target/coverage").run()?;
+    println!("the sources, with the counts: target/coverage/html/index.html");
+    report(&format!("--show-missing-lines --fail-under-lines {LINES}")).run()
+}
