@@ -174,7 +174,7 @@ impl Readers {
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
         // Relaxed, and the fence when all are zero: pairs with the unpins, as in `in_use`. (ThreadSanitizer does not know fences.)
-        const LOOK: Ordering = if cfg!(tsan) { Ordering::Acquire } else { Ordering::Relaxed };
+        const LOOK: Ordering = if cfg!(sanitized) { Ordering::Acquire } else { Ordering::Relaxed };
         let idle = self.stripes.iter().flat_map(|stripe| &stripe.pins.0).all(|pins| pins.load(LOOK) == 0);
         if idle {
             fence(Ordering::Acquire);

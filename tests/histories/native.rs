@@ -39,12 +39,12 @@ fn for_each_history<M: Subject>(histories: usize, map: impl Fn() -> M, mut f: im
 #[test]
 fn random_histories_are_linearizable() {
     let mut promotions = 0;
-    let overlapping = for_each_history(count(400, 4), Map::default, |map, log| {
+    let overlapping = for_each_history(count(120, 4), Map::default, |map, log| {
         promotions += map.promotions();
         log.assert_linearizable();
         true
     });
-    assert!(overlapping > 0 && promotions > count(400, 4));
+    assert!(overlapping > 0 && promotions > count(120, 4));
 }
 
 /// Whether a map with a fault is found out.

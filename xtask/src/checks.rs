@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, WITHOUT_CAS, builds, joined, triples};
-use crate::{bench_mcu, demo, examples, fuzz, no_panic, setup, size, target};
+use crate::{bench_mcu, demo, examples, faults, fuzz, no_panic, setup, size, target};
 
 struct Step {
     name: &'static str,
@@ -57,6 +57,12 @@ const STEPS: &[Step] = &[
         about: "operations that libFuzzer makes up, against a model; with faults, too",
         run: fuzz_step,
     },
+    Step {
+        name: "sanitizers",
+        about: "ThreadSanitizer on threads that run for real; with --long AddressSanitizer on all tests",
+        run: sanitizers,
+    },
+    Step { name: "faults", about: "faults that are planted are found: a few, or all", run: faults_step },
     Step { name: "demo", about: "the firmware on each board under QEMU, compared with the host", run: demo_step },
     Step { name: "examples", about: "the firmware of RTIC and Embassy under QEMU", run: examples_step },
     Step {
@@ -260,9 +266,9 @@ fn shuttle(effort: Effort) -> Result<Outcome> {
 fn miri(effort: Effort) -> Result<Outcome> {
     /// What an interpreter has time for in a normal run: the tests that share a map between threads, and those of what
     /// is freed when. `--long` runs all, by both models of borrowing.
-    const GROWING: &[&str] = &["concurrent", "reentrant", "inconsistent::a_key", "memory::a_", "memory::what"];
+    const GROWING: &[&str] = &["concurrent", "memory::what"];
     /// The same algorithm over the other storage: what is done with its cells.
-    const FIXED: &[&str] = &["capacity", "reentrant"];
+    const FIXED: &[&str] = &["capacity"];
     setup::nightly()?;
     let miri = |borrows: &str, tests: &str| {
         Cmd::new(&format!("cargo +nightly miri test --features {ALL_FEATURES} {tests}"))
@@ -272,13 +278,16 @@ fn miri(effort: Effort) -> Result<Outcome> {
     if effort.long {
         miri("", "--tests").run()?;
         miri(tree, "--tests").run()?;
+        // Other schedules, and other addresses.
+        for test in ["spin_lock", "fixed_spin_lock"] {
+            miri(" -Zmiri-many-seeds=0..16", &format!("--test {test} concurrent")).run()?;
+        }
         return Ok(Outcome::Passed);
     }
     // Miri takes one core. The second one is heard of at its end.
     thread::scope(|scope| {
         let fixed = scope.spawn(|| miri(tree, "--test fixed_spin_lock --").args(FIXED).read_all());
         miri("", "--test spin_lock --").args(GROWING).run()?;
-        miri("", "--test critical_section_lock reentry").run()?;
         print!("{}", fixed.join().expect("a thread panicked")?);
         Ok(Outcome::Passed)
     })
@@ -286,6 +295,36 @@ fn miri(effort: Effort) -> Result<Outcome> {
 
 fn fuzz_step(effort: Effort) -> Result<Outcome> {
     fuzz::run(if effort.long { 30 * 60 } else { 30 })?;
+    Ok(Outcome::Passed)
+}
+
+fn sanitizers(effort: Effort) -> Result<Outcome> {
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Ok(Outcome::Skipped(format!("they are run on {TARGET} only")));
+    }
+    setup::nightly()?;
+    let sanitized = |sanitizer: &str, tests: &str| {
+        // The standard library as well: what it does is seen, too.
+        Cmd::new(&format!(
+            "cargo +nightly test -Zbuild-std --release --target {TARGET} --target-dir target/{sanitizer}"
+        ))
+        .args(["--features", ALL_FEATURES])
+        .args(tests.split(' '))
+        .env("RUSTFLAGS", &format!("-Zsanitizer={sanitizer} --cfg sanitized"))
+        .run()
+    };
+    if effort.long {
+        sanitized("thread", "--test spin_lock --test fixed_spin_lock concurrent")?;
+        sanitized("address", "--tests")?;
+    } else {
+        sanitized("thread", "--test spin_lock concurrent")?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn faults_step(effort: Effort) -> Result<Outcome> {
+    faults::run(&[], !effort.long)?;
     Ok(Outcome::Passed)
 }
 
