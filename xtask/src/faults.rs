@@ -1,6 +1,6 @@
 //! `cargo xtask faults`: plants faults, one at a time, in a copy of the crate, and sees that a check finds each of them.
 //!
-//! What a check is worth is what it finds. docs/verification.md has the table, which is [`table`] of these.
+//! What a check is worth is what it finds. docs/verification.md has them in a table, which a test compares.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -238,20 +238,20 @@ fn copy_all(from: &Path, to: &PathBuf) -> Result<()> {
     Ok(())
 }
 
-/// The faults as a table in Markdown.
-pub fn table() -> String {
-    let mut table = String::from("| fault | in | found by |\n|---|---|---|\n");
-    for fault in &FAULTS {
-        let (flags, command) = fault.finder();
-        let flags = if flags.is_empty() { String::new() } else { format!("RUSTFLAGS=\"{flags}\" ") };
-        table += &format!("| {} | `{}` | `{flags}{command}` |\n", fault.name, fault.file);
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The faults as a table in Markdown.
+    fn table() -> String {
+        let mut table = String::from("| fault | in | found by |\n|---|---|---|\n");
+        for fault in &FAULTS {
+            let (flags, command) = fault.finder();
+            let flags = if flags.is_empty() { String::new() } else { format!("RUSTFLAGS=\"{flags}\" ") };
+            table += &format!("| {} | `{}` | `{flags}{command}` |\n", fault.name, fault.file);
+        }
+        table
+    }
 
     /// Else a change of the source would only be noticed by the long run.
     #[test]
