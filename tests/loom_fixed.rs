@@ -8,13 +8,13 @@ mod sequential;
 
 use std::sync::Arc;
 
-use lock::LoomLock;
+use lock::Lock;
 use loom::thread::{self, yield_now};
 use models::{Hashing, Value, explore};
 use twinmap::{ErrorKind, FixedMap, InsertError};
 
 /// No larger than the models need: a table is copied slot by slot.
-pub type Map = FixedMap<u32, Value, 4, LoomLock, 2, Hashing>;
+pub type Map = FixedMap<u32, Value, 4, Lock, 2, Hashing>;
 
 /// Runs `f` until it succeeds: while somebody else is pinned there may be no room.
 fn patiently<I, R>(mut input: I, mut f: impl FnMut(I) -> Result<R, (I, ErrorKind)>) -> R {
@@ -53,8 +53,8 @@ pub fn preemptions(wanted: usize) -> usize {
     (wanted - 1).min(2)
 }
 
-fn of_one_key() -> Arc<FixedMap<u32, u32, 1, LoomLock, 2, Hashing>> {
-    Arc::new(FixedMap::with_lock_and_hasher(LoomLock::default(), Hashing::default()))
+fn of_one_key() -> Arc<FixedMap<u32, u32, 1, Lock, 2, Hashing>> {
+    Arc::new(FixedMap::with_lock_and_hasher(Lock::default(), Hashing::default()))
 }
 
 /// A map of one key, which is removed: whoever has seen that it is gone is not told that the map is full. The removal may

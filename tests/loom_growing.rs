@@ -9,11 +9,11 @@ mod models;
 mod sequential;
 
 use growing::{get_or_insert, insert, update};
-use lock::LoomLock;
+use lock::Lock;
 use models::{Hashing, Value};
 use twinmap::SyncMap;
 
-pub type Map = SyncMap<u32, Value, LoomLock, Hashing>;
+pub type Map = SyncMap<u32, Value, Lock, Hashing>;
 
 /// How many to explore where a model asks for `wanted`.
 pub fn preemptions(wanted: usize) -> usize {

@@ -1,19 +1,22 @@
-//! A lock that loom can schedule.
+//! A lock that loom, or shuttle, can schedule.
 
+#[cfg(loom)]
 use loom::sync::Mutex;
+#[cfg(shuttle)]
+use shuttle::sync::Mutex;
 use twinmap::ScopedRawMutex;
 
-/// loom's mutex as a map's lock.
-pub struct LoomLock(Mutex<()>);
+/// The checker's mutex as a map's lock.
+pub struct Lock(Mutex<()>);
 
-impl Default for LoomLock {
+impl Default for Lock {
     fn default() -> Self {
         Self(Mutex::new(()))
     }
 }
 
 // SAFETY: a mutex, released by its guard.
-unsafe impl ScopedRawMutex for LoomLock {
+unsafe impl ScopedRawMutex for Lock {
     fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         let _guard = self.0.try_lock().ok()?;
         Some(f())

@@ -5,38 +5,20 @@
 //! Every access to an atomic is a point where another thread may go on. They all are sequentially consistent here: weaker
 //! orders are loom's. `TWINMAP_SCHEDULES` says how many schedules of each there are to be.
 
+#[path = "../models/lock.rs"]
+mod lock;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
-use shuttle::sync::Mutex;
 use shuttle::thread;
 use shuttle::{Config, Runner};
-use twinmap::ScopedRawMutex;
+
+pub use lock::Lock;
 
 use crate::histories::{self, Log, SIZES, Subject, planted};
-
-/// shuttle's mutex as a map's lock.
-#[derive(Default)]
-pub struct Lock(Mutex<()>);
-
-// SAFETY: a mutex, released by its guard.
-unsafe impl ScopedRawMutex for Lock {
-    fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        let _guard = self.0.try_lock().ok()?;
-        Some(f())
-    }
-
-    fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _guard = self.0.lock().unwrap();
-        f()
-    }
-
-    fn is_locked(&self) -> bool {
-        self.0.try_lock().is_err()
-    }
-}
 
 const DEPTH: usize = 4;
 
