@@ -82,3 +82,28 @@ impl<B: Limit> Count<B> {
         B::LIMIT == Some(self.word.load(SeqCst))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    struct Two;
+
+    impl Limit for Two {
+        const LIMIT: Option<usize> = Some(2);
+    }
+
+    #[test]
+    fn a_count_at_its_limit_is_not_full_while_a_removal_is_under_way() {
+        let count = Count::<Two>::new();
+        assert!(count.claim() && !count.is_full() && count.claim());
+        assert!(count.is_full() && !count.has_room() && !count.claim());
+        count.begin_removal();
+        assert_eq!((count.get(), count.is_full(), count.has_room()), (2, false, false));
+        count.begin_removal();
+        count.end_removal(0);
+        assert!(!count.is_full());
+        count.end_removal(1);
+        assert_eq!((count.get(), count.is_full(), count.has_room()), (1, false, true));
+    }
+}

@@ -117,3 +117,18 @@ fn a_removal_that_would_block_leaves_no_garbage() {
     LOCK.held.store(false, SeqCst);
     assert!(!OVERWRITE.load(SeqCst) && MAP.garbage().is_empty(), "{:?}", MAP.garbage());
 }
+
+/// The step that follows the third key would promote the table, of which these are all the room.
+#[test]
+fn a_full_table_takes_no_key_though_its_promotion_was_missed() {
+    static LOCK: PanickingLock = PanickingLock::new();
+
+    let map = SyncMap::<u32, u32, _>::with_lock(&LOCK);
+    (0..2).for_each(|key| drop(map.insert(key, key)));
+    LOCK.stolen.store(true, SeqCst);
+    map.insert(2, 2);
+    LOCK.held.store(false, SeqCst);
+    assert_eq!(map.promotions(), 0);
+    map.insert(3, 3);
+    assert_eq!((map.promotions(), map.len(), map.pin().iter().count()), (1, 4, 4));
+}
