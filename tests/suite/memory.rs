@@ -112,6 +112,7 @@ fn garbage_of_a_long_pin_is_what_was_written_and_one_reclaim_frees_it() {
     map.promote();
     let values = (keys * (writes + 1)) as usize;
     assert!(map.is_empty());
+    assert!(!map.garbage().is_empty());
     assert_eq!(map.garbage().values, values);
     assert_eq!(map.garbage().entries, keys as usize);
     // The tables: those of the promotions, of which removals make some, each half the size.

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, WITHOUT_CAS, builds, joined, triples};
-use crate::{bench_mcu, demo, examples, faults, fuzz, no_panic, setup, size, target};
+use crate::{bench_mcu, demo, examples, faults, fuzz, mutants, no_panic, setup, size, target};
 
 struct Step {
     name: &'static str,
@@ -82,6 +82,7 @@ const STEPS: &[Step] = &[
         run: bench_mcu_step,
     },
     Step { name: "msrv", about: "the oldest compiler that is supported", run: msrv },
+    Step { name: "mutants", about: "no change of src goes unnoticed, but those in docs/mutants.md", run: mutants_step },
 ];
 
 pub fn names() -> Vec<&'static str> {
@@ -358,6 +359,14 @@ fn no_panic_step(_: Effort) -> Result<Outcome> {
 
 fn bench_mcu_step(_: Effort) -> Result<Outcome> {
     bench_mcu::run(false)?;
+    Ok(Outcome::Passed)
+}
+
+fn mutants_step(effort: Effort) -> Result<Outcome> {
+    if !effort.long {
+        return Ok(Outcome::Skipped("it takes an hour or two: with --long".to_owned()));
+    }
+    mutants::run(&[])?;
     Ok(Outcome::Passed)
 }
 

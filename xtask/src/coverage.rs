@@ -20,11 +20,8 @@ pub fn run() -> Result<()> {
     setup::nightly_with(&["llvm-tools"])?; // For the branches.
     setup::subcommand("llvm-cov")?;
     let cov = |line: &str| Cmd::new(&format!("cargo +nightly llvm-cov {line}"));
-    cov("--package twinmap --lib --tests --branch --no-report --features")
-        .args([ALL_FEATURES])
-        // The lines stay what they are, and it takes a quarter of the time.
-        .env("CARGO_PROFILE_TEST_OPT_LEVEL", "1")
-        .run()?;
+    cov("clean --workspace").run()?; // Else what earlier runs have covered is added.
+    cov("--package twinmap --lib --tests --branch --no-report --features").args([ALL_FEATURES]).run()?;
     let report = |line: &str| cov(&format!("report --branch {line}")).args(["--ignore-filename-regex", NOT_SRC]);
     report("--html --output-dir target/coverage").run()?;
     println!("the sources, with the counts: target/coverage/html/index.html");

@@ -14,6 +14,7 @@ mod fuzz;
 mod genlog;
 mod image;
 mod matrix;
+mod mutants;
 mod no_panic;
 mod report;
 mod setup;
@@ -102,6 +103,12 @@ enum Task {
     },
     /// Run the host's tests, print how much of src/ they run, and fail when that is too little
     Coverage,
+    /// Change src in one place at a time, and fail when the tests do not notice, unless docs/mutants.md says why
+    Mutants {
+        /// For cargo-mutants: `--shard 0/4`, `--file src/map.rs`, and the like
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Write docs/performance.md, with charts, and the README's figures, of what was measured
     Report,
     /// Write docs/unsafe.md, a table of all that is unsafe in the crate, with what each rests on
@@ -127,6 +134,7 @@ fn main() -> ExitCode {
         Task::BenchMcu { update } => bench_mcu::run(update),
         Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
         Task::Faults { words } => faults::run(&words, false),
+        Task::Mutants { arguments } => mutants::run(&arguments),
         Task::Coverage => coverage::run(),
         Task::Report => report::run(),
         Task::Unsafe => unsafe_table::run(),

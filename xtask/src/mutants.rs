@@ -1,0 +1,63 @@
+//! `cargo xtask mutants`: whether the tests notice when something in src/ is changed.
+//!
+//! .cargo/mutants.toml says which changes cargo-mutants makes, and which tests are to fail or not to end. The mutants that nothing
+//! noticed have to be in docs/mutants.md, with the reason.
+
+use std::collections::BTreeSet;
+use std::fs::read_to_string;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cmd::{Cmd, root};
+use crate::setup;
+
+const KNOWN: &str = "docs/mutants.md";
+
+/// Runs cargo-mutants with these arguments besides, and fails when a mutant survives that is not known.
+pub fn run(arguments: &[String]) -> Result<()> {
+    setup::subcommand("mutants")?;
+    let mutants = Cmd::new("cargo mutants --jobs 2 --output target").args(arguments);
+    mutants.show("");
+    let status = mutants.into_command().status().context("cannot run cargo")?;
+    // Missed ones, and ones that do not end.
+    if !status.success() && !matches!(status.code(), Some(2 | 3)) {
+        bail!("cargo mutants failed ({status})");
+    }
+    let missed: BTreeSet<_> = read("target/mutants.out/missed.txt")?.lines().map(without_place).collect();
+    let known = known(&read(KNOWN)?);
+    let new: Vec<_> = missed.difference(&known).map(|mutant| format!("- `{mutant}`")).collect();
+    println!("{} mutants survived, of which {} are not in {KNOWN}", missed.len(), new.len());
+    if !new.is_empty() {
+        bail!("nothing noticed these mutants:\n{}", new.join("\n"));
+    }
+    Ok(())
+}
+
+fn read(file: &str) -> Result<String> {
+    read_to_string(root().join(file)).with_context(|| format!("cannot read {file}"))
+}
+
+/// `src/map.rs:12:5: replace + with -` without line and column, which change with all that comes before.
+fn without_place(line: &str) -> String {
+    let mut parts = line.splitn(4, ':');
+    let (file, _line, _column, mutant) = (parts.next(), parts.next(), parts.next(), parts.next());
+    format!("{}:{}", file.unwrap_or_default(), mutant.unwrap_or_default())
+}
+
+/// The mutants in a list of Markdown: each begins its item, as code.
+fn known(list: &str) -> BTreeSet<String> {
+    let item = |line: &str| Some(line.strip_prefix("- `")?.split_once('`')?.0.to_owned());
+    list.lines().filter_map(item).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutant_is_found_in_the_list_wherever_it_is_in_its_file() {
+        let list = "# Mutants\n\n- `src/a.rs: replace || with && in <impl A<B> for C>::f`: why\n- no mutant\n";
+        let mutant = without_place("src/a.rs:12:34: replace || with && in <impl A<B> for C>::f");
+        assert_eq!(known(list), BTreeSet::from([mutant]));
+    }
+}
