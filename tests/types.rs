@@ -220,6 +220,7 @@ fn a_guard_says_and_does_what_the_map_does() {
     pin.insert(1, 2).unwrap();
     pin.reclaim();
     assert_eq!((pin.garbage(), map.garbage().values), (map.garbage(), 1), "the guard keeps it");
+    assert!(!pin.garbage().is_empty());
     drop(pin);
     map.pin().reclaim();
     assert!(map.garbage().is_empty());
