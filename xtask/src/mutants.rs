@@ -15,8 +15,9 @@ const KNOWN: &str = "docs/mutants.md";
 
 /// Runs cargo-mutants with these arguments besides, and fails when a mutant survives that is not known.
 pub fn run(arguments: &[String]) -> Result<()> {
+    setup::nightly()?; // To stop at the first test that fails.
     setup::subcommand("mutants")?;
-    let mutants = Cmd::new("cargo mutants --jobs 2 --output target").args(arguments);
+    let mutants = Cmd::new("cargo +nightly mutants --jobs 2 --output target").args(arguments);
     mutants.show("");
     let status = mutants.into_command().status().context("cannot run cargo")?;
     // Missed ones, and ones that do not end.
