@@ -1,8 +1,9 @@
 //! Tells the crate what it is compiled for.
 //!
-//! `small`: for size. Then what most operations begin or end with is one function each, and what is called from one place is the compiler's to
-//! inline; else the short ways through the operations are inlined as a whole, and the long ones kept out of them. The compiler's own
-//! measure does neither: it looks at one function at a time. (`cargo xtask size` and `cargo xtask bench-mcu` show both.)
+//! `small`: for size. Then what most operations begin or end with is one function each, and what is called from one place is the
+//! compiler's to inline; else the short ways through the operations are inlined as a whole, and the long ones kept out of
+//! them. The compiler's own measure does neither: it looks at one function at a time. (`cargo xtask size` and `cargo xtask
+//! bench-mcu` show both.)
 //!
 //! `striped`: for a host, with many cores and much memory, where counters of several cache lines each are worth it. Not for a
 //! checker of models, which would have more to explore, and not on bare metal.

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 use crate::cmd::{Cmd, root};
 
 /// A change of one place, and the tests that fail with it.
-pub struct Fault {
-    pub name: &'static str,
+struct Fault {
+    name: &'static str,
     file: &'static str,
     /// What is there, once.
     before: &'static str,
@@ -32,7 +32,7 @@ enum Check {
     Host(&'static str),
 }
 
-pub const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 12] = [
     Fault {
         name: "a reader does not wait for its pin to be seen",
         file: "src/readers.rs",
