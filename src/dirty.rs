@@ -38,6 +38,7 @@ use crate::garbage::{Effort, entry_link};
 use crate::lock::Acquire;
 use crate::map::{Core, Snapshot};
 use crate::readers::Pin;
+use crate::stats::CopyProgress;
 use crate::storage::{Chain, Index, Owned, Pool, Storage, Table};
 use crate::sync::{Ordering, add, fence};
 
@@ -130,6 +131,11 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
     pub(crate) fn miss(&mut self) {
         // Saturating: while a promotion has to wait there can be any number.
         self.misses = self.misses.saturating_add(usize::from(!self.table.is_null()));
+    }
+
+    /// How far the copy is, if there is a `dirty`.
+    pub(crate) fn progress(&self) -> Option<CopyProgress> {
+        (!self.table.is_null()).then_some(CopyProgress { done: self.cursor, buckets: self.end })
     }
 
     /// Has `dirty` promoted when its copy is complete. `false`: there is none.

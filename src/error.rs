@@ -6,10 +6,12 @@ use core::fmt;
 ///
 /// What the `try_` operations report when a key has to be looked up under the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WouldBlock;
 
 /// Why an insertion failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The lock is held, and the call would have to wait for it. Only from `try_` operations.

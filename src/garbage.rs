@@ -62,6 +62,7 @@ struct Held {
 /// gone, the next write or `reclaim` frees what had to wait. (On a host, where readers come so close one after the other that no
 /// write ever finds nobody pinned, up to 64 values wait for each other.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Garbage {
     /// Values that were overwritten or removed.
     pub values: usize,
@@ -442,7 +443,7 @@ unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
 
 /// How many objects wait, of any kind. A stripe's count may be below zero: who frees an object counts in another one.
 #[inline]
-fn waiting(readers: &Readers) -> usize {
+pub(crate) fn waiting(readers: &Readers) -> usize {
     readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.retired.waiting.load(Ordering::Relaxed)))
 }
 

@@ -32,6 +32,8 @@ mod pinned;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 mod readers;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
+mod stats;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 pub mod storage;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 mod sync;
@@ -43,6 +45,11 @@ mod twin_map;
 mod upkeep;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 mod write;
+
+#[cfg(all(feature = "defmt", any(feature = "alloc", feature = "heapless")))]
+mod defmt;
+#[cfg(all(feature = "serde", any(feature = "alloc", feature = "heapless")))]
+mod serde;
 
 #[cfg(feature = "heapless")]
 mod fixed_map;
@@ -76,5 +83,7 @@ pub use owned::{Drain, IntoIter, IterMut};
 pub use pinned::Pinned;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 pub use rustc_hash::FxBuildHasher;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
+pub use stats::{CopyProgress, Stats};
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 pub use twin_map::TwinMap;

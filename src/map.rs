@@ -40,9 +40,10 @@ use mutex_traits::ScopedRawMutex;
 use crate::count::Count;
 use crate::dirty::Dirty;
 use crate::entry::{Entry, Node, State};
-use crate::garbage::{Collector, Effort};
+use crate::garbage::{Collector, Effort, waiting};
 use crate::lock::{Acquire, Try};
 use crate::readers::{Pin, Readers};
+use crate::stats::Counters;
 use crate::storage::{Index, Storage, Table, new_storage, resolve};
 use crate::sync::{AtomicPtr, AtomicUsize, ExclusiveCell, Ordering, const_fn};
 
@@ -57,6 +58,7 @@ pub(crate) struct Core<K, V, St: Storage<K, V>, L> {
     pub(crate) readers: Readers,
     pub(crate) garbage: Collector<K, V, St::Index>,
     pub(crate) storage: St,
+    pub(crate) counters: Counters,
     lock: L,
     /// What the lock protects.
     pub(crate) dirty: ExclusiveCell<Dirty<K, V, St::Index>>,
@@ -162,6 +164,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 readers: Readers::new(),
                 garbage: Collector::new(),
                 storage: new_storage(),
+                counters: Counters::new(),
                 lock,
                 dirty: ExclusiveCell::new(Dirty::new()),
             }
@@ -177,6 +180,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     #[inline]
     pub(crate) fn collect(&self, effort: Effort) {
         self.garbage.collect(&self.storage, &self.readers, effort);
+        self.end_of_write();
     }
 
     /// Loads the word `read`.
@@ -244,6 +248,12 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             let node = value.as_ptr().byte_sub(offset_of!(Node<V>, value)).cast();
             self.garbage.free_or_retire(&self.storage, &self.readers, self.storage.handle_at(node));
         }
+        self.end_of_write();
+    }
+
+    #[inline(always)]
+    fn end_of_write(&self) {
+        self.counters.at_end_of_write(|| (self.count.get(), waiting(&self.readers)));
     }
 
     /// Probes one table.
@@ -308,8 +318,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let _ = self.section::<Try, _>(|dirty| self.step(dirty));
     }
 
+    /// Takes the lock and runs `f` on what it protects.
     #[inline(always)]
-    fn section<A: Acquire, R>(&self, f: impl FnOnce(&mut Dirty<K, V, St::Index>) -> R) -> Result<R, A::Error> {
+    pub(crate) fn section<A: Acquire, R>(
+        &self,
+        f: impl FnOnce(&mut Dirty<K, V, St::Index>) -> R,
+    ) -> Result<R, A::Error> {
+        self.counters.locked();
         // SAFETY: the lock is held, and refuses its own holder (`lock.rs`): one `&mut` at a time.
         A::lock(&self.lock, || self.dirty.with_mut(|dirty| f(unsafe { &mut *dirty })))
     }
@@ -365,23 +380,29 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         // `find`, but a hit returns here: what becomes of a miss shares no code with it, and costs it nothing.
         if let Some(entry) = self.lookup(pin, read.table, hash, eq) {
             match entry.state() {
-                // SAFETY: from the slot, under the pin.
-                State::Live(node) => return Ok(Some((&entry.key, unsafe { self.value(node) }))),
-                State::Deleted => return Ok(None),
+                State::Live(node) => {
+                    self.counters.hit();
+                    // SAFETY: from the slot, under the pin.
+                    return Ok(Some((&entry.key, unsafe { self.value(node) })));
+                }
+                State::Deleted => {
+                    self.counters.miss();
+                    return Ok(None);
+                }
                 State::Expunged => {}
             }
         }
-        if !read.amended() {
-            return Ok(None);
+        if read.amended() {
+            if let Some(entry) = self.find_locked::<A>(pin, read, hash, &mut { eq })? {
+                if let State::Live(node) = entry.state() {
+                    self.counters.hit();
+                    // SAFETY: as above.
+                    return Ok(Some((&entry.key, unsafe { self.value(node) })));
+                }
+            }
         }
-        Ok(match self.find_locked::<A>(pin, read, hash, &mut { eq })? {
-            Some(entry) => match entry.state() {
-                // SAFETY: as above.
-                State::Live(node) => Some((&entry.key, unsafe { self.value(node) })),
-                State::Deleted | State::Expunged => None,
-            },
-            None => None,
-        })
+        self.counters.miss();
+        Ok(None)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::iter::{Iter, Keys, Values};
 use crate::lock::{Acquire, Never, Try, Wait};
 use crate::map::{Inserted, OnLive, Unlinked, Walk};
 use crate::readers::Pin;
+use crate::stats::Stats;
 use crate::storage::Storage;
 use crate::twin_map::TwinMap;
 
@@ -96,6 +97,16 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
         Iter::new(unsafe { Walk::new(&self.map.core.storage, table) })
     }
 
+    /// As [`iter`](Self::iter), for what is shown: when some entries can be found under the lock only, and the lock is held, it
+    /// does not wait, but gives the others and `false`.
+    pub(crate) fn without_waiting(&self) -> (Walk<'_, K, V, St>, bool) {
+        let core = &self.map.core;
+        let complete = core.complete::<Try>(&self.pin);
+        let table = complete.unwrap_or_else(|WouldBlock| core.snapshot(&self.pin).table);
+        // SAFETY: the table was `read` under the pin, which is borrowed as long as the walk lives.
+        (unsafe { Walk::new(&core.storage, table) }, complete.is_ok())
+    }
+
     /// All keys. As [`iter`](Self::iter).
     pub fn keys(&self) -> Keys<'_, K, V, St> {
         Keys::new(self.iter())
@@ -124,6 +135,11 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// Makes every key reachable without the lock: [`TwinMap::promote`].
     pub fn promote(&self) {
         self.map.core.promote();
+    }
+
+    /// Figures for tuning: [`TwinMap::stats`].
+    pub fn stats(&self) -> Stats {
+        self.map.stats()
     }
 
     /// Removes all keys: [`TwinMap::clear`].
@@ -355,13 +371,9 @@ where
     /// The entries. When some can be found under the lock only, and the lock is held, it does not wait: it shows the
     /// others, and an ellipsis.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let core = &self.map.core;
-        let complete = core.complete::<Try>(&self.pin);
-        let table = complete.unwrap_or_else(|WouldBlock| core.snapshot(&self.pin).table);
-        // SAFETY: the table was `read` under the pin.
-        let walk = unsafe { Walk::new(&core.storage, table) };
+        let (entries, complete) = self.without_waiting();
         let mut map = f.debug_map();
-        map.entries(walk);
-        if complete.is_ok() { map.finish() } else { map.finish_non_exhaustive() }
+        map.entries(entries);
+        if complete { map.finish() } else { map.finish_non_exhaustive() }
     }
 }

@@ -249,9 +249,40 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_grace_period_ends_though_readers_overlap() {
+        let readers = Readers::new();
+        let first = readers.pin();
+        let mut grace = readers.grace();
+        assert!(matches!(readers.poll(&mut grace), Progress::Extensible));
+        // Sent to the other phase, and kept there as long as the first one is not drained.
+        let second = readers.pin();
+        assert!(matches!(readers.poll(&mut grace), Progress::Waiting));
+        let third = readers.pin();
+        drop((first, second));
+        assert!(matches!(readers.poll(&mut grace), Progress::Over));
+        drop(third);
+    }
+
+    #[test]
+    fn a_grace_period_that_is_extended_waits_for_who_came_meanwhile() {
+        let readers = Readers::new();
+        let first = readers.pin();
+        let mut grace = readers.grace();
+        assert!(matches!(readers.poll(&mut grace), Progress::Extensible));
+        let second = readers.pin();
+        readers.extend(&mut grace);
+        drop(first);
+        assert!(!matches!(readers.poll(&mut grace), Progress::Over));
+        drop(second);
+        assert!(matches!(readers.poll(&mut grace), Progress::Over));
+    }
+
     /// So many pins cannot be made by a test; what it forgets, it writes.
     #[test]
     fn a_counter_that_overflowed_is_never_at_zero_again() {
+        let distance = isize::MAX as usize / 2;
+        assert!(SATURATED - isize::MAX as usize >= distance && SATURATED.wrapping_neg() >= distance);
         let readers = Readers::new();
         let pins = &readers.here().pins.0[0];
         pins.store(isize::MAX as usize, Ordering::Relaxed);

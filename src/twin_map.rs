@@ -17,6 +17,7 @@ use crate::map::{Core, Inserted, OnLive, Unlinked};
 use crate::owned::{Drain, IterMut};
 use crate::pinned::Pinned;
 use crate::readers::Pin;
+use crate::stats::Stats;
 use crate::storage::Storage;
 use crate::sync::{Ordering, const_fn};
 
@@ -138,6 +139,22 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     /// is something to give up; without memory for that it leaves the map as it is.
     pub fn promote(&self) {
         self.core.promote();
+    }
+
+    /// Figures for tuning: what the map has done, and how far it is. With the feature `stats`, also how many lookups found their
+    /// key, how many times the lock was taken, and high-water marks.
+    ///
+    /// Tries to take the lock, for a moment, and does not wait for it; changes nothing, allocates nothing.
+    ///
+    /// ```
+    /// let map: twinmap::SyncMap<_, _> = (0..100).map(|i| (i, i)).collect();
+    /// map.promote();
+    /// let stats = map.stats();
+    /// assert_eq!((stats.len, stats.copy), (100, None)); // No key is recent: lookups take no lock.
+    /// ```
+    pub fn stats(&self) -> Stats {
+        let copy = self.core.section::<Try, _>(|dirty| dirty.progress());
+        self.core.counters.stats(self.len(), self.promotions(), copy.ok().flatten(), self.garbage())
     }
 
     /// Mutable access to all values, with their keys. Readers do not exist while the map is borrowed mutably:

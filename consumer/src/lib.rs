@@ -6,9 +6,9 @@ use core::fmt::{Debug, Display};
 
 use twinmap::storage::{Heap, Inline, Storage};
 use twinmap::{
-    CompareExchangeError, CriticalSectionLock, Drain, Equivalent, ErrorKind, FixedMap, FxBuildHasher, Garbage,
-    InsertError, IntoIter, Iter, IterMut, Keys, Pinned, Ref, ScopedRawMutex, SpinLock, SyncMap, TwinMap, Values,
-    WouldBlock,
+    CompareExchangeError, CopyProgress, CriticalSectionLock, Drain, Equivalent, ErrorKind, FixedMap, FxBuildHasher,
+    Garbage, InsertError, IntoIter, Iter, IterMut, Keys, Pinned, Ref, ScopedRawMutex, SpinLock, Stats, SyncMap,
+    TwinMap, Values, WouldBlock,
 };
 
 pub static SPIN: SyncMap<u32, u64> = SyncMap::new();
@@ -96,8 +96,19 @@ pub fn shared<St: Storage<u32, u64>, L: ScopedRawMutex>(map: &'static Map<St, L>
     map.promote();
     map.reclaim();
     pinned(&map.pin());
+    let Stats { copy, promotions, hits, misses, locked, peak_len, peak_garbage, .. } = map.pin().stats();
+    let copied: usize = copy.map_or(0, |CopyProgress { done, buckets }| done + buckets);
+    let figures = copied + promotions + hits + misses + locked + peak_len + peak_garbage;
+    logged(&(map, map.pin(), map.get(&1), map.stats(), map.garbage()));
+    written(&(map, map.pin(), map.get(&1)));
     let garbage: Garbage = map.garbage();
-    map.len() + map.promotions() + garbage.values + garbage.entries + garbage.tables + usize::from(garbage.is_empty())
+    figures
+        + map.len()
+        + map.promotions()
+        + garbage.values
+        + garbage.entries
+        + garbage.tables
+        + usize::from(garbage.is_empty())
 }
 
 fn pinned<St: Storage<u32, u64>, L: ScopedRawMutex>(map: &Pinned<'static, Map<St, L>>) {
@@ -145,6 +156,11 @@ fn exclusive<St: Storage<u32, u64>, L: ScopedRawMutex>(mut map: Map<St, L>) {
     let collected: SyncMap<u32, u64> = owned.collect();
     drop(collected);
     shown(&(SpinLock::default(), CriticalSectionLock::default()));
+    is_read::<FixedMap<u32, u64, 5>>();
+    is_read::<SyncMap<u32, u64, CriticalSectionLock>>();
+    logged(&(WouldBlock, ErrorKind::Full));
+    logged(&InsertError { key: 1, value: 2, kind: ErrorKind::OutOfMemory });
+    logged(&CompareExchangeError { new: 1, found: None, kind: None });
     described(&WouldBlock);
     described(&ErrorKind::from(WouldBlock));
     described(&InsertError { key: 1, value: 2, kind: ErrorKind::OutOfMemory });
@@ -152,5 +168,11 @@ fn exclusive<St: Storage<u32, u64>, L: ScopedRawMutex>(mut map: Map<St, L>) {
 }
 
 fn shown(_: &dyn Debug) {}
+
+fn logged(_: &impl defmt::Format) {}
+
+fn written(_: &impl serde_core::Serialize) {}
+
+fn is_read<T: for<'de> serde_core::Deserialize<'de>>() {}
 
 fn described<E: Debug + Display>(_: &E) {}

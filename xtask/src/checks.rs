@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
-use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, WITHOUT_CAS, builds, joined, triples};
+use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, TESTED, WITHOUT_CAS, builds, joined, triples};
 use crate::{bench_mcu, demo, examples, faults, fuzz, mutants, no_panic, setup, size, target};
 
 struct Step {
@@ -184,8 +184,9 @@ fn clippy(effort: Effort) -> Result<Outcome> {
 }
 
 fn host(_: Effort) -> Result<Outcome> {
-    with_features(cargo("test --workspace"), ALL_FEATURES).run()?;
-    with_features(cargo("test --release --tests"), ALL_FEATURES).run()?;
+    with_features(cargo("test --workspace"), TESTED).run()?;
+    with_features(cargo("test --release --tests"), TESTED).run()?;
+    with_features(cargo("test --test stats"), &joined(TESTED, "stats")).run()?;
     with_features(cargo("test --lib"), "").run()?;
     with_features(cargo("check --tests"), "heapless").run()?;
     Ok(Outcome::Passed)
@@ -243,7 +244,7 @@ fn consumer(_: Effort) -> Result<Outcome> {
 }
 
 fn loom(effort: Effort) -> Result<Outcome> {
-    let mut test = with_features(cargo("test --release --lib --test loom_* --target-dir target/loom"), ALL_FEATURES)
+    let mut test = with_features(cargo("test --release --lib --test loom_* --target-dir target/loom"), TESTED)
         .env("RUSTFLAGS", "--cfg loom");
     if effort.long {
         // At least that many in every model, on top of what each needs.
@@ -272,7 +273,7 @@ fn miri(effort: Effort) -> Result<Outcome> {
     const FIXED: &[&str] = &["capacity"];
     setup::nightly()?;
     let miri = |borrows: &str, tests: &str| {
-        Cmd::new(&format!("cargo +nightly miri test --features {ALL_FEATURES} {tests}"))
+        Cmd::new(&format!("cargo +nightly miri test --features {TESTED} {tests}"))
             .env("MIRIFLAGS", &format!("-Zmiri-strict-provenance{borrows}"))
     };
     let tree = " -Zmiri-tree-borrows";
@@ -310,7 +311,7 @@ fn sanitizers(effort: Effort) -> Result<Outcome> {
         Cmd::new(&format!(
             "cargo +nightly test -Zbuild-std --release --target {TARGET} --target-dir target/{sanitizer}"
         ))
-        .args(["--features", ALL_FEATURES])
+        .args(["--features", TESTED])
         .args(tests.split(' '))
         .env("RUSTFLAGS", &format!("-Zsanitizer={sanitizer} --cfg sanitized"))
         .run()

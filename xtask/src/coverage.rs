@@ -5,7 +5,7 @@
 use anyhow::Result;
 
 use crate::cmd::Cmd;
-use crate::matrix::ALL_FEATURES;
+use crate::matrix::TESTED;
 use crate::setup;
 
 /// The least, in percent of all lines. The rest is: evaluated at compile time; abort, when an allocation fails; a race that tests
@@ -21,7 +21,7 @@ pub fn run() -> Result<()> {
     setup::subcommand("llvm-cov")?;
     let cov = |line: &str| Cmd::new(&format!("cargo +nightly llvm-cov {line}"));
     cov("clean --workspace").run()?; // Else what earlier runs have covered is added.
-    cov("--package twinmap --lib --tests --branch --no-report --features").args([ALL_FEATURES]).run()?;
+    cov("--package twinmap --lib --tests --branch --no-report --features").args([TESTED]).run()?;
     let report = |line: &str| cov(&format!("report --branch {line}")).args(["--ignore-filename-regex", NOT_SRC]);
     report("--html --output-dir target/coverage").run()?;
     println!("the sources, with the counts: target/coverage/html/index.html");

@@ -27,10 +27,13 @@ pub const DEMO: &str = "thumbv7m-none-eabi";
 
 /// The crate's features, without the polyfills; each set is built with `--no-default-features`.
 pub const FEATURE_SETS: &[&str] =
-    &["", "alloc", "heapless", "critical-section", "heapless,critical-section", ALL_FEATURES];
+    &["", "alloc", "heapless", "critical-section", "serde,defmt", "heapless,serde,stats", TESTED, ALL_FEATURES];
 
-/// The set that has everything, for tests and docs.
-pub const ALL_FEATURES: &str = "alloc,heapless,critical-section";
+/// Both maps and both locks: what nearly all tests are of.
+pub const TESTED: &str = "alloc,heapless,critical-section";
+
+/// The set that has everything, as docs.rs shows it.
+pub const ALL_FEATURES: &str = "alloc,heapless,critical-section,serde,defmt,stats";
 
 pub fn triples() -> Vec<&'static str> {
     TARGETS.iter().map(|target| target.triple).collect()
