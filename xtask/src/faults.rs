@@ -84,8 +84,8 @@ const FAULTS: [Fault; 12] = [
     Fault {
         name: "an entry that is EXPUNGED is the end of a lookup",
         file: "src/map.rs",
-        before: "                State::Expunged => {}\n            }\n        }\n        if !read.amended()",
-        after: "                State::Expunged => return Ok(None),\n            }\n        }\n        if !read.amended()",
+        before: "                State::Expunged => {}\n            }\n        }\n        if read.amended()",
+        after: "                State::Expunged => return Ok(None),\n            }\n        }\n        if read.amended()",
         check: Check::Host("--test spin_lock"),
         tests: "model::",
     },
