@@ -59,7 +59,8 @@ use crate::twin_map::TwinMap;
 ///
 /// The default of 4 suits a program whose `main` looks values up and copies them, and whose handlers of up to three
 /// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred. (Or for
-/// a `main` that iterates over copies.)
+/// a `main` that iterates over copies.) Threads that are preempted while pinned, by others that write as fast as they can, can use up
+/// any number: on a host a `SyncMap` is the better choice, or a reader that copies.
 ///
 /// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good.
 ///
@@ -165,7 +166,7 @@ where
     /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
     ///
     /// `f` is called without the lock, and again when another write came in between. Cost as [`insert`](Self::insert)
-    /// of a key that is there.
+    /// of a key that is there. (What is added to an atomic inside of the old value meanwhile is lost: count in one or the other way.)
     ///
     /// # Errors
     ///

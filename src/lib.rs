@@ -59,6 +59,9 @@ mod sync_map;
 #[cfg(all(test, feature = "alloc", not(loom)))]
 mod steps;
 
+#[cfg(all(any(doc, doctest), feature = "alloc", feature = "heapless", feature = "critical-section"))]
+pub mod guide;
+
 pub use error::{CompareExchangeError, ErrorKind, InsertError, WouldBlock};
 #[cfg(feature = "heapless")]
 pub use fixed_map::FixedMap;

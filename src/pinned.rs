@@ -20,7 +20,8 @@ use crate::twin_map::TwinMap;
 /// A map that is pinned: what is found through this guard stays where it is until the guard is dropped.
 ///
 /// Made by [`TwinMap::pin`]. All operations of the map are here as well, by reference: the references live as long as
-/// the guard is borrowed, whatever others do to the map meanwhile. Dropping the guard costs one atomic decrement; it frees
+/// the guard is borrowed, whatever others do to the map meanwhile. It is not a snapshot: what others write is seen, by the next
+/// lookup, through this guard too. Dropping the guard costs one atomic decrement; it frees
 /// nothing. What was unlinked while it was there is freed by the next write through the map, or by
 /// [`reclaim`](TwinMap::reclaim).
 ///
@@ -120,7 +121,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// Removes the keys for which `f` returns `false`.
     ///
     /// Iterates as [`iter`](Self::iter), and removes as [`remove`](Self::remove). `f` is called without the lock, and again for
-    /// a key whose value was changed before it could be removed.
+    /// a key whose value was replaced before it could be removed. (A change inside of a value, an atomic for instance, replaces
+    /// nothing: it is lost with the key.)
     ///
     /// ```
     /// let map: twinmap::SyncMap<_, _> = (0..8).map(|i| (i, i * i)).collect();
@@ -268,7 +270,7 @@ where
     /// # Errors
     ///
     /// With `new` inside, and the value that was found, if the key is there. When it is the expected one, there was no memory for
-    /// `new`, and the error says so.
+    /// `new`, and `kind` says so: a loop that starts again from `found` has to look at it first.
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -331,7 +333,8 @@ where
 
     /// Removes a key if `f` returns `true` for its value; returns the value then. Go's `CompareAndDelete`.
     ///
-    /// `f` is called without the lock, and again when another write came in between. Cost as [`TwinMap::remove`].
+    /// `f` is called without the lock, and again when the value was replaced in between; a change inside of a value, an atomic for
+    /// instance, replaces nothing. Cost as [`TwinMap::remove`].
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();

@@ -120,7 +120,7 @@ where
     /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
     ///
     /// `f` is called without the lock, and again when another write came in between. Cost as [`insert`](Self::insert)
-    /// of a key that is there.
+    /// of a key that is there. (What is added to an atomic inside of the old value meanwhile is lost: count in one or the other way.)
     ///
     /// # Panics
     ///
