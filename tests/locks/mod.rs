@@ -175,6 +175,18 @@ fn removals_that_leave_a_table_much_too_large_try_the_lock_and_do_not_wait() {
 }
 
 #[test]
+fn promote_leaves_nothing_to_promote() {
+    let keys = if GROWS { 1_000 } else { 100 };
+    let (map, lock) = promoted(keys);
+    // Removals that cannot have the lock leave a table that takes several rounds to become small.
+    lock.clone().with_lock(|| assert!((1..keys).all(|key| map.remove(&key).is_some())));
+    map.promote();
+    let promotions = map.promotions();
+    map.promote();
+    assert_eq!((map.promotions(), map.len(), map.garbage().is_empty()), (promotions, 1, true));
+}
+
+#[test]
 fn while_the_lock_is_held_try_operations_would_block_and_hand_everything_back() {
     let (map, lock) = amended(100);
     let promotions = map.promotions();

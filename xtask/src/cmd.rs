@@ -55,6 +55,12 @@ impl Cmd {
         self
     }
 
+    /// Runs in this folder, which need not be the repository's.
+    pub fn at(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
     /// Shows the command and runs it; an error unless it succeeds.
     pub fn run(mut self) -> Result<()> {
         self.show("");

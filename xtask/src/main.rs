@@ -16,6 +16,7 @@ mod image;
 mod matrix;
 mod mutants;
 mod no_panic;
+mod readme;
 mod report;
 mod setup;
 mod size;
