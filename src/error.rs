@@ -5,11 +5,44 @@ use core::fmt;
 /// The lock is held, and the call would have to wait for it.
 ///
 /// What the `try_` operations report when a key has to be looked up under the lock.
+///
+/// ```
+/// use twinmap::{ScopedRawMutex, SpinLock, SyncMap, WouldBlock};
+///
+/// /// A lock that is always held by somebody else.
+/// struct Held;
+/// # // SAFETY: nobody ever gets it.
+/// unsafe impl ScopedRawMutex for Held {
+///     fn try_with_lock<R>(&self, _: impl FnOnce() -> R) -> Option<R> { None }
+///     fn with_lock<R>(&self, _: impl FnOnce() -> R) -> R { unreachable!() }
+///     fn is_locked(&self) -> bool { true }
+/// }
+///
+/// let map = SyncMap::with_lock(Held);
+/// assert!(matches!(map.try_insert(1, 'a'), Err(rejected) if rejected.kind == WouldBlock.into()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WouldBlock;
 
 /// Why an insertion failed.
+///
+/// ```
+/// use twinmap::{ErrorKind, FixedMap};
+///
+/// let map = FixedMap::<u8, u8, 1>::new();
+/// map.insert(1, 10)?;
+/// assert_eq!(map.insert(2, 20).unwrap_err().kind, ErrorKind::Full);
+///
+/// // What was there is still looked at, at one spare less each time.
+/// let first = map.get(&1);
+/// let busy = (0..10).find_map(|value| map.insert(1, value).err()).unwrap();
+/// assert_eq!(busy.kind, ErrorKind::Busy);
+///
+/// drop(first);
+/// map.insert(busy.key, busy.value)?;
+/// # Ok::<(), twinmap::InsertError<u8, u8>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -27,6 +60,16 @@ pub enum ErrorKind {
 }
 
 /// An insertion that failed: the key, the value, and why. The map is as it was.
+///
+/// ```
+/// let map = twinmap::FixedMap::<String, u32, 1>::new();
+/// map.insert("first".to_owned(), 1)?;
+///
+/// let error = map.insert("second".to_owned(), 2).unwrap_err();
+/// assert_eq!(error.to_string(), "not inserted: the map is full");
+/// assert_eq!((&*error.key, error.value), ("second", 2)); // Nothing is lost.
+/// # Ok::<(), twinmap::InsertError<String, u32>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InsertError<K, V> {
     /// The key that was not inserted.
@@ -45,6 +88,31 @@ impl<K, V> InsertError<K, V> {
 }
 
 /// A [`compare_exchange`](crate::Pinned::compare_exchange) that did not take place.
+///
+/// ```
+/// use twinmap::SyncMap;
+///
+/// /// At most `limit`; `false` when there is no memory.
+/// fn limit(map: &SyncMap<&str, u32>, key: &str, limit: u32) -> bool {
+///     let map = map.pin();
+///     let Some(mut current) = map.get(key) else { return true };
+///     while *current > limit {
+///         match map.compare_exchange(key, current, limit) {
+///             Ok(_) => return true,
+///             Err(error) if error.kind.is_some() => return false,
+///             Err(error) => match error.found {
+///                 Some(found) => current = found,
+///                 None => return true,
+///             },
+///         }
+///     }
+///     true
+/// }
+///
+/// let map = SyncMap::from([("speed", 300)]);
+/// assert!(limit(&map, "speed", 250));
+/// assert_eq!(map.get("speed").as_deref(), Some(&250));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CompareExchangeError<'a, V> {
     /// The value that was not stored.

@@ -90,23 +90,35 @@ pub type FixedMap<K, V, const N: usize, L = SpinLock, const SPARE: usize = 4, S 
 
 impl<K, V, const N: usize, L, const SPARE: usize, S> FixedMap<K, V, N, L, SPARE, S> {
     /// How many keys there may be: `N`.
+    ///
+    /// ```
+    /// assert_eq!(twinmap::FixedMap::<u8, u8, 10>::new().capacity(), 10);
+    /// ```
     pub const fn capacity(&self) -> usize {
         N
     }
 
     /// Whether there are as many keys as there may be. As [`len`](Self::len).
+    ///
+    /// ```
+    /// let map = twinmap::FixedMap::<u8, u8, 1>::new();
+    /// assert!(!map.is_full());
+    /// map.insert(1, 1)?;
+    /// assert!(map.is_full());
+    /// # Ok::<(), twinmap::InsertError<u8, u8>>(())
+    /// ```
     pub fn is_full(&self) -> bool {
         self.len() == N
     }
 }
 
 impl<K, V, const N: usize, L, const SPARE: usize, S> Pinned<'_, FixedMap<K, V, N, L, SPARE, S>> {
-    /// How many keys there may be: `N`.
+    /// How many keys there may be, `N`: [`FixedMap::capacity`](TwinMap::capacity).
     pub const fn capacity(&self) -> usize {
         N
     }
 
-    /// Whether there are as many keys as there may be. As [`len`](Self::len).
+    /// Whether there are as many keys as there may be: [`FixedMap::is_full`](TwinMap::is_full).
     pub fn is_full(&self) -> bool {
         self.map.is_full()
     }
@@ -147,6 +159,13 @@ where
     /// # Errors
     ///
     /// As [`insert`](Self::insert), when the key is not there.
+    ///
+    /// ```
+    /// let map = twinmap::FixedMap::<_, _, 8>::new();
+    /// assert_eq!(*map.get_or_insert("k", 1)?, 1);
+    /// assert_eq!(*map.get_or_insert("k", 2)?, 1);
+    /// # Ok::<(), twinmap::InsertError<&str, i32>>(())
+    /// ```
     pub fn get_or_insert(&self, key: K, value: V) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
         self.get_or_insert_with(key, || value)
     }
@@ -159,6 +178,13 @@ where
     /// # Errors
     ///
     /// As [`insert`](Self::insert), when the key is not there; what `f` returned is inside.
+    ///
+    /// ```
+    /// let map = twinmap::FixedMap::<_, _, 8>::new();
+    /// assert_eq!(*map.get_or_insert_with("k", || 6 * 7)?, 42);
+    /// assert_eq!(*map.get_or_insert_with("k", || unreachable!())?, 42);
+    /// # Ok::<(), twinmap::InsertError<&str, i32>>(())
+    /// ```
     pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
         self.find_or_insert(key, f)
     }
@@ -171,6 +197,14 @@ where
     /// # Errors
     ///
     /// [`ErrorKind::Busy`] when there is no memory beside the old value; `f` was not called then.
+    ///
+    /// ```
+    /// let map = twinmap::FixedMap::<_, _, 8>::new();
+    /// map.insert("frames", 41)?;
+    /// assert_eq!(map.update("frames", |n| n + 1).unwrap().as_deref(), Some(&42));
+    /// assert!(map.update("errors", |n| n + 1).unwrap().is_none());
+    /// # Ok::<(), twinmap::InsertError<&str, i32>>(())
+    /// ```
     pub fn update<Q>(&self, key: &Q, f: impl FnMut(&V) -> V) -> Result<Option<Ref<'_, K, V>>, ErrorKind>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -187,7 +221,7 @@ where
     L: ScopedRawMutex,
     S: BuildHasher,
 {
-    /// Sets the value of a key, and returns the one that it had.
+    /// Sets the value of a key, and returns the one that it had: [`FixedMap::insert`](TwinMap::insert).
     ///
     /// # Errors
     ///
@@ -197,7 +231,7 @@ where
         self.insert_with::<Wait>(key, value)
     }
 
-    /// The value of a key, after inserting `value` if there was none.
+    /// The value of a key, after inserting `value` if there was none: [`FixedMap::get_or_insert`](TwinMap::get_or_insert).
     ///
     /// # Errors
     ///
@@ -206,7 +240,8 @@ where
         self.get_or_insert_with(key, || value)
     }
 
-    /// The value of a key, after inserting what `f` returns if there was none.
+    /// The value of a key, after inserting what `f` returns if there was none:
+    /// [`FixedMap::get_or_insert_with`](TwinMap::get_or_insert_with).
     ///
     /// # Errors
     ///
@@ -215,7 +250,8 @@ where
         self.find_or_insert(key, f)
     }
 
-    /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
+    /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent:
+    /// [`FixedMap::update`](TwinMap::update).
     ///
     /// # Errors
     ///

@@ -61,6 +61,18 @@ struct Held {
 /// takes long, and [`reclaim`](crate::TwinMap::reclaim) all. A pin delays freeing and nothing else; when it is
 /// gone, the next write or `reclaim` frees what had to wait. (On a host, where readers come so close one after the other that no
 /// write ever finds nobody pinned, up to 64 values wait for each other.)
+///
+/// ```
+/// let map = twinmap::SyncMap::from([(1, "a")]);
+/// map.promote();
+/// let pinned = map.pin();
+/// map.insert(1, "b");
+/// assert_eq!(map.garbage().values, 1);
+///
+/// drop(pinned);
+/// map.reclaim();
+/// assert!(map.garbage().is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Garbage {
@@ -73,7 +85,7 @@ pub struct Garbage {
 }
 
 impl Garbage {
-    /// Whether nothing waits.
+    /// Whether nothing waits, as after [`TwinMap::reclaim`](crate::TwinMap::reclaim) with nobody pinned.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -17,6 +17,20 @@ use crate::storage::Storage;
 /// Returned by the operations on the map itself; it is a [`Pinned`](crate::Pinned) for one value. When it comes from a write,
 /// dropping it frees what can be freed, as the write would have done; a value that the write replaced or removed is the
 /// guard's own, and is lost with it when it is forgotten (`mem::forget`).
+///
+/// ```
+/// use twinmap::{Ref, SyncMap};
+///
+/// static MODES: SyncMap<u8, String> = SyncMap::new();
+///
+/// fn mode(id: u8) -> Ref<'static, u8, String> {
+///     MODES.get_or_insert_with(id, || "default".to_owned())
+/// }
+///
+/// let first = mode(1);
+/// MODES.insert(1, "fast".to_owned());
+/// assert_eq!((&**first, &**mode(1)), ("default", "fast"));
+/// ```
 pub struct Ref<'a, K, V> {
     // In this order: unpin, then end the write.
     _pin: Pin<'a>,

@@ -26,10 +26,20 @@ pub use critical::CriticalSectionLock;
 /// `CriticalSectionLock` (feature `critical-section`), with which a handler may call everything.
 ///
 /// It masks nothing, and it is not reentrant: a key's `Eq` that calls the map it is in hangs.
+///
+/// ```
+/// use twinmap::{SpinLock, SyncMap};
+///
+/// // It is the default: both are of one type.
+/// static A: SyncMap<u8, u8> = SyncMap::new();
+/// static B: SyncMap<u8, u8, SpinLock> = SyncMap::with_lock(SpinLock::new());
+/// # A.insert(1, 1);
+/// # B.insert(1, 1);
+/// ```
 pub struct SpinLock(SpinMutex<()>);
 
 impl SpinLock {
-    /// An unlocked lock.
+    /// An unlocked lock, for `TwinMap::with_lock`.
     pub const fn new() -> Self {
         Self(SpinMutex::new(()))
     }

@@ -65,6 +65,12 @@ pub struct IterMut<'a, K, V, St: Storage<K, V>> {
 }
 
 /// An iterator that owns what was in a map, made by `into_iter`.
+///
+/// ```
+/// let map = twinmap::SyncMap::from([(1, "a".to_owned())]);
+/// let entries: Vec<(i32, String)> = map.into_iter().collect();
+/// assert_eq!(entries, [(1, "a".to_owned())]);
+/// ```
 pub struct IntoIter<K, V, St: Storage<K, V>, L> {
     contents: Contents<K, V, St, L, Core<K, V, St, L>>,
 }

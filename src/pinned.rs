@@ -57,6 +57,11 @@ impl<'a, M> Pinned<'a, M> {
     }
 
     /// The map.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::<u8, u8>::new();
+    /// assert!(core::ptr::eq(map.pin().map(), &map));
+    /// ```
     pub fn map(&self) -> &'a M {
         self.map
     }
@@ -92,6 +97,17 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// end comes exactly once. A value is the one that its key had when it was reached.
     ///
     /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the lock.
+    ///
+    /// ```
+    /// let map: twinmap::SyncMap<_, _> = (1..=4).map(|i| (i, i * i)).collect();
+    /// let pinned = map.pin();
+    /// let mut sum = 0;
+    /// for (key, square) in &pinned { // Or `pinned.iter()`.
+    ///     map.remove(key); // Others write, and so may who iterates.
+    ///     sum += square;
+    /// }
+    /// assert_eq!((sum, map.len()), (30, 0));
+    /// ```
     pub fn iter(&self) -> Iter<'_, K, V, St> {
         let table = Never::unwrap(self.map.core.complete::<Wait>(&self.pin));
         // SAFETY: the table was `read` under the pin, which is borrowed as long as the iterator lives.
@@ -109,11 +125,21 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     }
 
     /// All keys. As [`iter`](Self::iter).
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([(3, "c"), (5, "e")]);
+    /// assert_eq!(map.pin().keys().max(), Some(&5));
+    /// ```
     pub fn keys(&self) -> Keys<'_, K, V, St> {
         Keys::new(self.iter())
     }
 
     /// All values. As [`iter`](Self::iter).
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([("tea", 3), ("coffee", 4)]);
+    /// assert_eq!(map.pin().values().sum::<i32>(), 7);
+    /// ```
     pub fn values(&self) -> Values<'_, K, V, St> {
         Values::new(self.iter())
     }
@@ -168,6 +194,13 @@ where
     }
 
     /// The key as it is in the map, and its value. Cost as [`TwinMap::get`].
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([("a".to_owned(), 1)]);
+    /// let pinned = map.pin();
+    /// let (key, _) = pinned.get_key_value("a").unwrap(); // The one that is in the map.
+    /// assert_eq!(key, "a");
+    /// ```
     #[inline]
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where

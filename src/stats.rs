@@ -43,7 +43,7 @@ pub struct Stats {
     pub peak_garbage: usize,
 }
 
-/// How far the table for the next promotion is.
+/// How far the table for the next promotion is: what [`TwinMap::stats`](crate::TwinMap::stats) says of the copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CopyProgress {

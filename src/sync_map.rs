@@ -46,6 +46,11 @@ impl<K, V> SyncMap<K, V> {
     /// # Panics
     ///
     /// When there is no memory, as the allocator does; and when the capacity is beyond what can be addressed.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::with_capacity(1_000);
+    /// map.insert(1, 1);
+    /// ```
     pub fn with_capacity(capacity: usize) -> Self {
         Self::new().reserved(capacity)
     }
@@ -113,6 +118,12 @@ where
     /// # Panics
     ///
     /// When there is no memory, as the allocator does.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::new();
+    /// assert_eq!(*map.get_or_insert_with("k", || 6 * 7), 42);
+    /// assert_eq!(*map.get_or_insert_with("k", || unreachable!()), 42);
+    /// ```
     pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> Ref<'_, K, V> {
         self.find_or_insert(key, f).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
@@ -156,7 +167,7 @@ where
         self.insert_with::<Wait>(key, value).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
 
-    /// The value of a key, after inserting `value` if there was none.
+    /// The value of a key, after inserting `value` if there was none: [`SyncMap::get_or_insert`](TwinMap::get_or_insert).
     ///
     /// # Panics
     ///
@@ -165,7 +176,8 @@ where
         self.get_or_insert_with(key, || value)
     }
 
-    /// The value of a key, after inserting what `f` returns if there was none.
+    /// The value of a key, after inserting what `f` returns if there was none:
+    /// [`SyncMap::get_or_insert_with`](TwinMap::get_or_insert_with).
     ///
     /// # Panics
     ///
@@ -174,7 +186,8 @@ where
         self.find_or_insert(key, f).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
 
-    /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
+    /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent:
+    /// [`SyncMap::update`](TwinMap::update).
     ///
     /// # Panics
     ///

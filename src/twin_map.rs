@@ -28,6 +28,18 @@ use crate::sync::{Ordering, const_fn};
 ///
 /// All operations take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
 /// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes.
+///
+/// ```
+/// use twinmap::{FixedMap, FxBuildHasher, ScopedRawMutex, SyncMap, TwinMap, storage::Storage};
+///
+/// /// Of either map, with any lock.
+/// fn total<St: Storage<u8, u32>, L: ScopedRawMutex>(map: &TwinMap<u8, u32, St, L, FxBuildHasher>) -> u32 {
+///     map.pin().values().sum()
+/// }
+///
+/// assert_eq!(total(&SyncMap::from([(1, 20), (2, 30)])), 50);
+/// assert_eq!(total(&FixedMap::<u8, u32, 8>::new()), 0);
+/// ```
 pub struct TwinMap<K, V, St: Storage<K, V>, L, S> {
     pub(crate) core: Core<K, V, St, L>,
     hash_builder: S,
@@ -36,6 +48,14 @@ pub struct TwinMap<K, V, St: Storage<K, V>, L, S> {
 impl<K, V, St: Storage<K, V>> TwinMap<K, V, St, SpinLock, FxBuildHasher> {
     const_fn! {
         /// An empty map with a [`SpinLock`] and the default hasher. Allocates nothing.
+        ///
+        /// ```
+        /// use twinmap::{FixedMap, SyncMap};
+        ///
+        /// static GROWS: SyncMap<u32, u32> = SyncMap::new();
+        /// static FIXED: FixedMap<u32, u32, 100> = FixedMap::new();
+        /// # assert!(GROWS.is_empty() && FIXED.is_empty());
+        /// ```
         pub fn new() -> Self {
             Self::with_lock(SpinLock::new())
         }
@@ -63,6 +83,15 @@ impl<K, V, St: Storage<K, V>, L> TwinMap<K, V, St, L, FxBuildHasher> {
 impl<K, V, St: Storage<K, V>, S> TwinMap<K, V, St, SpinLock, S> {
     const_fn! {
         /// An empty map with this hasher.
+        ///
+        /// ```
+        /// use std::hash::RandomState;
+        /// use twinmap::{SpinLock, SyncMap};
+        ///
+        /// // Keys that an attacker chooses.
+        /// let sessions: SyncMap<String, u32, SpinLock, RandomState> = SyncMap::with_hasher(RandomState::new());
+        /// sessions.insert("0f3e".to_owned(), 1);
+        /// ```
         pub fn with_hasher(hash_builder: S) -> Self {
             Self::with_lock_and_hasher(SpinLock::new(), hash_builder)
         }
@@ -72,6 +101,13 @@ impl<K, V, St: Storage<K, V>, S> TwinMap<K, V, St, SpinLock, S> {
 impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     const_fn! {
         /// An empty map with this lock and this hasher.
+        ///
+        /// ```
+        /// use twinmap::{FxBuildHasher, SpinLock, SyncMap};
+        ///
+        /// static MAP: SyncMap<u8, u8> = SyncMap::with_lock_and_hasher(SpinLock::new(), FxBuildHasher);
+        /// # assert!(MAP.is_empty());
+        /// ```
         pub fn with_lock_and_hasher(lock: L, hash_builder: S) -> Self {
             Self { core: Core::new(lock), hash_builder }
         }
@@ -81,11 +117,19 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     ///
     /// While others write it is a number that the map had or was about to have, should they find memory; it never misses a
     /// key that was inserted before the call and not removed.
+    ///
+    /// ```
+    /// assert_eq!(twinmap::SyncMap::from([(1, 1), (2, 4)]).len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.core.count.get()
     }
 
     /// Whether there is no key. As [`len`](Self::len).
+    ///
+    /// ```
+    /// assert!(twinmap::SyncMap::<u8, u8>::new().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -95,6 +139,13 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     /// Takes no lock and never fails; the cost is an atomic increment and a fence. Guards nest, may be sent to other
     /// threads, and may be held as long as one likes: what is unlinked meanwhile is freed afterwards, by the next write or
     /// [`reclaim`](Self::reclaim).
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([("low", 10), ("high", 20)]);
+    /// let limits = map.pin(); // One pin for both lookups, which give references.
+    /// let (low, high) = (limits.get("low"), limits.get("high"));
+    /// assert!(low < high);
+    /// ```
     #[inline]
     pub fn pin(&self) -> Pinned<'_, Self> {
         Pinned::new(self, self.core.pin())
@@ -103,16 +154,41 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     /// Frees what was unlinked and is seen by no reader any more. Never waits; runs destructors.
     ///
     /// Every write does this as well. It is of use after long pins, or where no write follows.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([(1, "a")]);
+    /// map.promote();
+    /// let a = map.get(&1);
+    /// map.remove(&1);
+    /// drop(a); // A reader frees nothing, and there may be no other write.
+    /// map.reclaim();
+    /// assert!(map.garbage().is_empty());
+    /// ```
     pub fn reclaim(&self) {
         self.core.collect(Effort::All);
     }
 
     /// What was unlinked and is not freed yet.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([(1, "a")]);
+    /// map.promote();
+    /// let _a = map.get(&1);
+    /// map.insert(1, "b");
+    /// assert_eq!(map.garbage().values, 1);
+    /// ```
     pub fn garbage(&self) -> Garbage {
         self.core.garbage.garbage(&self.core.readers)
     }
 
     /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([(1, 1)]);
+    /// let before = map.promotions();
+    /// map.promote();
+    /// assert_eq!(map.promotions(), before + 1);
+    /// ```
     pub fn promotions(&self) -> usize {
         self.core.promotions.load(Ordering::Relaxed)
     }
@@ -125,6 +201,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     /// Takes the lock for a moment; marking and freeing what was in the map is done without it and takes time
     /// proportional to its size. A key that is inserted after `clear` returned, or by another thread after it took
     /// effect, stays.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([(1, "a")]);
+    /// let a = map.get(&1);
+    /// map.clear();
+    /// assert!(map.is_empty() && a.as_deref() == Some(&"a"));
+    /// ```
     pub fn clear(&self) {
         let pin = self.core.pin();
         self.core.clear(&pin);
@@ -137,6 +220,15 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     /// The map does this by itself as it is used. Calling it after the keys are known, for instance at the end of an
     /// initialisation, makes all later lookups hits. Takes the lock for many short steps and needs a table when there
     /// is something to give up; without memory for that it leaves the map as it is.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::new();
+    /// for channel in 0..8 {
+    ///     map.insert(channel, 0);
+    /// }
+    /// map.promote(); // From now on, looking one of them up takes no lock, nor does storing a sample.
+    /// assert!(map.get(&3).is_some());
+    /// ```
     pub fn promote(&self) {
         self.core.promote();
     }
@@ -171,6 +263,12 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
 
     /// Takes everything out: what the iterator has not given out when it is dropped, is dropped. (If it is forgotten, what it
     /// has not given out stays in the map.)
+    ///
+    /// ```
+    /// let mut map = twinmap::SyncMap::from([(1, "a"), (2, "b")]);
+    /// assert_eq!(map.drain().count(), 2);
+    /// assert!(map.is_empty());
+    /// ```
     pub fn drain(&mut self) -> Drain<'_, K, V, St, L> {
         Drain::new(&mut self.core)
     }
@@ -220,6 +318,21 @@ where
     /// # Errors
     ///
     /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    ///
+    /// ```
+    /// use twinmap::SyncMap;
+    ///
+    /// static LIMITS: SyncMap<u8, u32> = SyncMap::new();
+    ///
+    /// fn interrupt_handler(channel: u8, sample: u32) -> bool {
+    ///     match LIMITS.try_get(&channel) {
+    ///         Ok(limit) => limit.is_some_and(|limit| sample > *limit),
+    ///         Err(_would_block) => false, // A channel that is new, while somebody inserts: next time.
+    ///     }
+    /// }
+    /// # LIMITS.insert(1, 10);
+    /// # assert!(interrupt_handler(1, 11));
+    /// ```
     #[inline]
     pub fn try_get<Q>(&self, key: &Q) -> Result<Option<Ref<'_, K, V>>, WouldBlock>
     where
@@ -241,6 +354,11 @@ where
     }
 
     /// Whether a key is there. Cost as [`get`](Self::get).
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([("tea", 3)]);
+    /// assert!(map.contains_key("tea") && !map.contains_key("milk"));
+    /// ```
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -366,6 +484,12 @@ where
     /// Takes no lock once the key was promoted. When a growing map's table has become more than four times too large, it
     /// tries to take the lock, without waiting, for some short steps towards a smaller table, which is then allocated. A key
     /// that was inserted recently takes the lock for a moment.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([("tea", 3)]);
+    /// assert_eq!(map.remove("tea").as_deref(), Some(&3));
+    /// assert!(map.remove("tea").is_none());
+    /// ```
     pub fn remove<Q>(&self, key: &Q) -> Option<Ref<'_, K, V>>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -378,6 +502,13 @@ where
     /// # Errors
     ///
     /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    ///
+    /// ```
+    /// let map = twinmap::SyncMap::from([("tea", 3)]);
+    /// map.promote();
+    /// assert_eq!(map.try_remove("tea")?.as_deref(), Some(&3)); // Known: whoever has the lock.
+    /// # Ok::<(), twinmap::WouldBlock>(())
+    /// ```
     pub fn try_remove<Q>(&self, key: &Q) -> Result<Option<Ref<'_, K, V>>, WouldBlock>
     where
         Q: Hash + Equivalent<K> + ?Sized,

@@ -14,13 +14,25 @@ use mutex_traits::{ConstInit, ScopedRawMutex};
 ///
 /// The lock is not reentrant, and says so: [`with_lock`](ScopedRawMutex::with_lock) within `with_lock` panics, which a key's
 /// `Eq` can bring about by calling the map it is in.
+///
+/// ```
+/// use twinmap::{CriticalSectionLock, FixedMap};
+///
+/// static ALARMS: FixedMap<u8, u32, 8, CriticalSectionLock> = FixedMap::with_lock(CriticalSectionLock::new());
+///
+/// fn any_interrupt_handler(alarm: u8, now: u32) {
+///     let _rejected_if_full_or_busy = ALARMS.get_or_insert(alarm, now);
+/// }
+/// # any_interrupt_handler(1, 2);
+/// # assert_eq!(ALARMS.len(), 1);
+/// ```
 pub struct CriticalSectionLock {
     // Load and store suffice: it is written inside a critical section only.
     held: AtomicBool,
 }
 
 impl CriticalSectionLock {
-    /// An unlocked lock.
+    /// An unlocked lock, for `TwinMap::with_lock`.
     pub const fn new() -> Self {
         Self { held: AtomicBool::new(false) }
     }

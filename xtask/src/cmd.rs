@@ -1,5 +1,6 @@
 //! Commands that are shown as they are run, so that each can be repeated by hand from the repository's root.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,6 +12,23 @@ pub fn root() -> PathBuf {
     let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     root.pop();
     root
+}
+
+/// The files in a folder of the repository and in those within it, in order: each path, from the root, and its text.
+pub fn files(folder: &str) -> Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    let entries = fs::read_dir(root().join(folder)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    for entry in entries.with_context(|| format!("cannot read the folder {folder}"))? {
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            files.append(&mut self::files(&path)?);
+        } else {
+            let text = fs::read_to_string(entry.path()).with_context(|| format!("cannot read {path}"))?;
+            files.push((path, text));
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 pub struct Cmd {

@@ -8,6 +8,8 @@ mod checks;
 mod cmd;
 mod coverage;
 mod demo;
+#[cfg(test)]
+mod doc_examples;
 mod examples;
 mod faults;
 mod fuzz;

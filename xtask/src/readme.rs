@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cmd::{Cmd, root};
+use crate::cmd::{Cmd, files, root};
 use crate::matrix::{DEMO, WITHOUT_CAS};
 use crate::setup;
 
@@ -168,7 +168,7 @@ fn messages(text: &str, project: &Path) -> Result<()> {
         let Some(first) = quoted.first() else { continue };
         let said = match left.iter().position(|message| first.contains(message.quoted)) {
             Some(i) => provoke(left.remove(i), project).with_context(|| format!("looking for `{first}`"))?,
-            None => sources(&root().join("src"))?,
+            None => files("src")?.into_iter().map(|(_, text)| text).collect(),
         };
         for quoted in &quoted {
             if !said.contains(*quoted) {
@@ -204,16 +204,6 @@ fn provoke(message: &Message, project: &Path) -> Result<String> {
         bail!("it builds");
     }
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-/// All of the sources in a folder.
-fn sources(folder: &Path) -> Result<String> {
-    let mut all = String::new();
-    for file in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
-        let path = file.context("cannot read src")?.path();
-        all += &if path.is_dir() { sources(&path)? } else { fs::read_to_string(&path)? };
-    }
-    Ok(all)
 }
 
 /// Compares the tree of dependencies with what Cargo says.

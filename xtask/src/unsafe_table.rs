@@ -1,6 +1,5 @@
 //! `cargo xtask unsafe`: docs/unsafe.md, a table of all that is `unsafe` in the crate, with what each rests on.
 
-use std::path::{Path, PathBuf};
 use std::{fmt, fs, mem};
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Safety, Signature};
 
-use crate::cmd::root;
+use crate::cmd::{self, root};
 
 const TABLE: &str = "docs/unsafe.md";
 
@@ -49,28 +48,11 @@ pub fn run() -> Result<()> {
 }
 
 fn sources() -> Result<Vec<Source>> {
-    let mut paths = Vec::new();
-    files(&root().join("src"), &mut paths)?;
-    paths.sort();
-    let read = |path: &PathBuf| {
-        let text = fs::read_to_string(path)?;
-        let path = path.strip_prefix(root())?.to_string_lossy().into_owned();
+    let read = |(path, text): (String, String)| {
         Ok(Source { sites: sites(&text).with_context(|| format!("cannot understand {path}"))?, path })
     };
-    let sources: Result<Vec<_>> = paths.iter().map(read).collect();
+    let sources: Result<Vec<_>> = cmd::files("src")?.into_iter().map(read).collect();
     Ok(sources?.into_iter().filter(|source| !source.sites.is_empty()).collect())
-}
-
-fn files(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files(&path, paths)?;
-        } else {
-            paths.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// All that is unsafe in a file.
@@ -260,7 +242,7 @@ fn section(attributes: &[Attribute]) -> Option<String> {
 }
 
 /// A line of documentation.
-fn doc(attribute: &Attribute) -> Option<String> {
+pub fn doc(attribute: &Attribute) -> Option<String> {
     let Meta::NameValue(meta) = &attribute.meta else { return None };
     match &meta.value {
         Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) if meta.path.is_ident("doc") => Some(line.value()),
