@@ -58,7 +58,7 @@ fn main() -> ! {
         NVIC::unmask(Interrupt::ADC0_SEQUENCE_0);
     }
     core.SYST.set_clock_source(SystClkSource::Core);
-    core.SYST.set_reload(2_000 - 1);
+    core.SYST.set_reload(2_600 - 1);
     core.SYST.clear_current();
     core.SYST.enable_interrupt();
     core.SYST.enable_counter();
