@@ -64,7 +64,7 @@ const STEPS: &[Step] = &[
     },
     Step { name: "faults", about: "faults that are planted are found: a few, or all", run: faults_step },
     Step { name: "demo", about: "the firmware on each board under QEMU, compared with the host", run: demo_step },
-    Step { name: "examples", about: "the firmware of RTIC and Embassy under QEMU", run: examples_step },
+    Step { name: "examples", about: "those for a host; the firmware, in Rust and in C, under QEMU", run: examples_step },
     Step {
         name: "target",
         about: "the suite, interrupts, threads and cores on every kind of core, under QEMU",
@@ -144,8 +144,8 @@ fn fmt(_: Effort) -> Result<Outcome> {
     cargo("fmt --all --check").run()?;
     for dir in
         ["thumbv7-demo", "consumer", "size", "on-target", "benches/host", bench_mcu::FOLDER, no_panic::FOLDER, "fuzz"]
-            .iter()
-            .chain(examples::FOLDERS)
+            .into_iter()
+            .chain(examples::FIRMWARE.iter().map(|firmware| firmware.folder))
     {
         cargo("fmt --all --check").dir(dir).run()?;
     }
@@ -170,8 +170,12 @@ fn clippy(effort: Effort) -> Result<Outcome> {
     for board in Board::value_variants() {
         cargo("clippy --target").args([board.target()]).args(deny).dir("thumbv7-demo").run()?;
     }
-    for dir in ["consumer", "size", bench_mcu::FOLDER, no_panic::FOLDER].iter().chain(examples::FOLDERS) {
+    for dir in ["consumer", "size", bench_mcu::FOLDER, no_panic::FOLDER] {
         cargo("clippy --target").args([DEMO]).args(deny).dir(dir).run()?;
+    }
+    examples::setup_targets()?;
+    for firmware in examples::FIRMWARE {
+        cargo("clippy --target").args([firmware.target]).args(deny).dir(firmware.folder).run()?;
     }
     cargo("clippy --features others --target").args([DEMO]).args(deny).dir("size").run()?;
     if effort.long {

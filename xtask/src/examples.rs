@@ -1,73 +1,104 @@
-//! The examples that are firmware: packages in the folder examples, each run under QEMU.
-//! And those for a host: single files, each run as it is.
+//! The examples: single files for a host, and firmware, packages of their own that run under QEMU. Each has to end well, and to say so.
+
+mod c;
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::boards::{self, Clock};
 use crate::cmd::{Cmd, root};
 use crate::matrix::DEMO;
 use crate::{image, setup};
 
-/// Their folders.
-pub const FOLDERS: &[&str] = &["examples/embassy", "examples/rtic"];
-
-/// Builds and runs each: it has to end well, and to say so.
-pub fn run() -> Result<()> {
-    host()?;
-    let board = boards::LM3S6965EVB;
-    setup::targets(&[DEMO])?;
-    setup::qemu(board.program())?;
-    for folder in FOLDERS {
-        Cmd::new("cargo build --release --target-dir target").dir(folder).run()?;
-        let name = folder.trim_start_matches("examples/");
-        let elf = root().join(format!("{folder}/target/{DEMO}/release/twinmap-{name}"));
-        let mut output = String::new();
-        let end = image::to_the_end(
-            board.run(Clock::Instructions { finer: 0 }, false, &elf.to_string_lossy(), ""),
-            &mut output,
-        )?;
-        print!("{output}");
-        if let Some(end) = end {
-            bail!("{folder}: {end}");
-        }
-        if !output.contains(&format!("{name}: ok: ")) {
-            bail!("{folder} did not say that it is ok");
-        }
-    }
-    Ok(())
+/// A package of firmware.
+pub struct Firmware {
+    pub folder: &'static str,
+    pub target: &'static str,
+    /// What somebody reads of it.
+    sources: &'static [&'static str],
+    /// Builds it in its folder, and returns the command that runs it under QEMU.
+    build: fn(&str) -> Result<Cmd>,
 }
 
-/// An example for the host is read at a glance: it has fewer lines.
+const RUST: Firmware = Firmware { folder: "", target: DEMO, sources: &["src/main.rs"], build: cargo_build };
+
+pub const FIRMWARE: &[Firmware] = &[
+    Firmware { folder: "examples/c", sources: &["main.c", "src/lib.rs"], build: c::build, ..RUST },
+    Firmware { folder: "examples/dual-core", target: "thumbv8m.main-none-eabi", ..RUST },
+    Firmware { folder: "examples/embassy", ..RUST },
+    Firmware { folder: "examples/interrupts", ..RUST },
+    Firmware { folder: "examples/no-heap", target: "thumbv6m-none-eabi", ..RUST },
+    Firmware { folder: "examples/rtic", ..RUST },
+];
+
+/// A source that is an example is read at a glance: it has fewer lines.
 const LINES: usize = 80;
 
-/// Runs each example for the host: it has to end well, to say so, and to be short.
-fn host() -> Result<()> {
-    for name in files()? {
-        let path = format!("examples/{name}.rs");
-        let lines = fs::read_to_string(root().join(&path)).with_context(|| path.clone())?.lines().count();
-        if lines >= LINES {
-            bail!("{path} has {lines} lines, and should have fewer than {LINES}");
-        }
-        let output = Cmd::new(&format!("cargo run --quiet --example {name}")).read_all()?;
-        print!("{output}");
-        if !output.contains(&format!("{name}: ok: ")) {
-            bail!("{path} did not say that it is ok");
-        }
+/// Builds and runs each.
+pub fn run() -> Result<()> {
+    names()?.iter().try_for_each(|name| run_on_host(name))?;
+    setup_targets()?;
+    setup::qemu("qemu-system-arm")?;
+    FIRMWARE.iter().try_for_each(|firmware| run_firmware(firmware).with_context(|| firmware.folder.to_owned()))
+}
+
+/// Makes sure of the targets of all.
+pub fn setup_targets() -> Result<()> {
+    let mut targets: Vec<_> = FIRMWARE.iter().map(|firmware| firmware.target).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    setup::targets(&targets)
+}
+
+fn run_firmware(firmware: &Firmware) -> Result<()> {
+    let Firmware { folder, sources, build, .. } = firmware;
+    sources.iter().try_for_each(|source| is_short(&format!("{folder}/{source}")))?;
+    let mut output = String::new();
+    let end = image::to_the_end(build(folder)?, &mut output)?;
+    print!("{output}");
+    if let Some(end) = end {
+        bail!("{end}");
     }
-    Ok(())
+    let name = folder.trim_start_matches("examples/");
+    is_ok(name, &output)
+}
+
+/// Its .cargo/config.toml says how it is run. (`cargo run` becomes QEMU, and so it can be ended.)
+fn cargo_build(folder: &str) -> Result<Cmd> {
+    // One folder for all: most of what they depend on is the same.
+    let cargo =
+        |command: &str| Cmd::new(&format!("cargo {command} --release --target-dir ../../target/examples")).dir(folder);
+    cargo("build").run()?;
+    Ok(cargo("run --quiet"))
+}
+
+fn run_on_host(name: &str) -> Result<()> {
+    is_short(&format!("examples/{name}.rs"))?;
+    let output = Cmd::new(&format!("cargo run --quiet --example {name}")).read_all()?;
+    print!("{output}");
+    is_ok(name, &output)
 }
 
 /// The names of the files examples/*.rs: listed, so that none can be forgotten.
-fn files() -> Result<Vec<String>> {
+fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(root().join("examples")).context("examples")? {
+    for entry in fs::read_dir(root().join("examples")).context("cannot read the folder examples")? {
         let name = entry?.file_name();
         names.extend(name.to_string_lossy().strip_suffix(".rs").map(str::to_owned));
     }
     names.sort();
     Ok(names)
+}
+
+fn is_short(path: &str) -> Result<()> {
+    let lines = fs::read_to_string(root().join(path)).with_context(|| format!("cannot read {path}"))?.lines().count();
+    ensure!(lines < LINES, "{path} has {lines} lines, and must have fewer than {LINES} to be an example");
+    Ok(())
+}
+
+fn is_ok(name: &str, output: &str) -> Result<()> {
+    ensure!(output.contains(&format!("{name}: ok: ")), "{name} did not say that it is ok");
+    Ok(())
 }
 
 #[cfg(test)]
@@ -78,12 +109,12 @@ mod tests {
     fn the_readme_links_every_example() {
         let examples = root().join("examples");
         let readme = fs::read_to_string(examples.join("README.md")).unwrap();
-        let files = files().unwrap().into_iter().map(|name| format!("{name}.rs"));
+        let files = names().unwrap().into_iter().map(|name| format!("{name}.rs"));
         let entries = fs::read_dir(&examples).unwrap().map(|entry| entry.unwrap());
         let folders = entries.filter(|entry| entry.path().join("Cargo.toml").is_file());
         let folders = folders.map(|entry| entry.file_name().into_string().unwrap());
         let all: Vec<_> = files.chain(folders).collect();
-        assert!(all.len() > FOLDERS.len(), "only {all:?}");
+        assert!(all.len() > FIRMWARE.len(), "only {all:?}");
         for example in all {
             assert!(readme.contains(&format!("]({example})")), "examples/README.md does not link {example}");
         }

@@ -68,6 +68,11 @@ pub fn gcc() -> Result<()> {
     program_of("gcc", "gcc libc6-dev", "a C compiler by this name")
 }
 
+/// Makes sure of the gcc for Cortex-M, for firmware in C.
+pub fn arm_gcc() -> Result<()> {
+    program_of("arm-none-eabi-gcc", "gcc-arm-none-eabi", "the Arm GNU toolchain, of developer.arm.com")
+}
+
 /// Makes sure of `program`, which is in these packages.
 fn program_of(program: &str, packages: &str, about: &str) -> Result<()> {
     let is_there = || Cmd::new(&format!("{program} --version")).succeeds();
