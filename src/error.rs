@@ -141,6 +141,13 @@ impl From<WouldBlock> for ErrorKind {
     }
 }
 
+/// Without key and value, which are dropped: for `?` in a function that has no use for them.
+impl<K, V> From<InsertError<K, V>> for ErrorKind {
+    fn from(error: InsertError<K, V>) -> Self {
+        error.kind
+    }
+}
+
 impl fmt::Display for WouldBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ErrorKind::WouldBlock.fmt(f)

@@ -53,9 +53,9 @@ use crate::twin_map::TwinMap;
 /// write at the same time. A pin is a [`Pinned`] guard, a [`Ref`], an iterator; each operation is pinned too
 /// while it runs, for instance while an interrupt handler preempts it. When the spares are used up, a write gives
 /// [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds. Finding that out takes a look at each cell, some
-/// times over: more than the write itself. A handler that interrupted the reader should not repeat it at once, for the reader goes
-/// on only when the handler returns; and if handlers come so often that each comes before the one before has found out, the reader
-/// never goes on.
+/// times over: more than the write itself, some 200 instructions for each cell on a Cortex-M3. A handler that interrupted the reader
+/// should not repeat it at once, for the reader goes on only when the handler returns; and if handlers come so often that each comes
+/// before the one before has found out, the reader never goes on. On another core, or in another thread, one may try again at once.
 ///
 /// The default of 4 suits a program whose `main` looks values up and copies them, and whose handlers of up to three
 /// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred. (Or for

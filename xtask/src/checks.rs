@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, TESTED, builds, joined, triples};
-use crate::{bench_mcu, demo, examples, faults, fuzz, mutants, no_panic, readme, setup, size, target};
+use crate::{bench_mcu, demo, examples, faults, fuzz, mutants, no_panic, package, readme, setup, size, target};
 
 struct Step {
     name: &'static str,
@@ -32,17 +32,18 @@ enum Outcome {
 const STEPS: &[Step] = &[
     Step { name: "fmt", about: "rustfmt, every package", run: fmt },
     Step { name: "clippy", about: "no warning: every feature set on the host and on every target", run: clippy },
-    Step {
-        name: "host",
-        about: "unit, integration and documentation tests; the concurrent ones optimised too",
-        run: host,
-    },
+    Step { name: "host", about: "unit, integration and documentation tests", run: host },
     Step {
         name: "readme",
         about: "its program of five minutes, run under QEMU; the messages that it quotes, each brought about",
         run: readme_step,
     },
     Step { name: "docs", about: "rustdoc without a warning, also as docs.rs builds it", run: docs },
+    Step {
+        name: "package",
+        about: "the package alone passes its tests, optimised; the least versions of what it depends on will do",
+        run: package_step,
+    },
     Step { name: "deny", about: "licences, versions and sources of all that is depended on; advisories", run: deny },
     Step { name: "consumer", about: "a no_std crate that depends on twinmap, on every target", run: consumer },
     Step { name: "loom", about: "the models, in every interleaving up to a number of preemptions", run: loom },
@@ -64,7 +65,11 @@ const STEPS: &[Step] = &[
     },
     Step { name: "faults", about: "faults that are planted are found: a few, or all", run: faults_step },
     Step { name: "demo", about: "the firmware on each board under QEMU, compared with the host", run: demo_step },
-    Step { name: "examples", about: "those for a host; the firmware, in Rust and in C, under QEMU", run: examples_step },
+    Step {
+        name: "examples",
+        about: "those for a host; the firmware, in Rust and in C, under QEMU",
+        run: examples_step,
+    },
     Step {
         name: "target",
         about: "the suite, interrupts, threads and cores on every kind of core, under QEMU",
@@ -189,7 +194,6 @@ fn clippy(effort: Effort) -> Result<Outcome> {
 
 fn host(_: Effort) -> Result<Outcome> {
     with_features(cargo("test --workspace"), TESTED).run()?;
-    with_features(cargo("test --release --tests"), TESTED).run()?;
     with_features(cargo("test --test stats"), &joined(TESTED, "stats")).run()?;
     with_features(cargo("test --lib"), "").run()?;
     with_features(cargo("check --tests"), "heapless").run()?;
@@ -204,11 +208,18 @@ fn readme_step(_: Effort) -> Result<Outcome> {
 fn docs(_: Effort) -> Result<Outcome> {
     let doc = |line: &str| with_features(Cmd::new(line), ALL_FEATURES).args(["--no-deps"]);
     doc("cargo doc").env("RUSTDOCFLAGS", "-D warnings").run()?;
+    setup::targets(&[DEMO])?;
+    doc(&format!("cargo doc --target {DEMO}")).env("RUSTDOCFLAGS", "-D warnings").run()?;
     setup::nightly()?;
     doc("cargo +nightly doc")
         .args(["--target-dir", "target/docsrs"])
         .env("RUSTDOCFLAGS", "-D warnings --cfg docsrs")
         .run()?;
+    Ok(Outcome::Passed)
+}
+
+fn package_step(_: Effort) -> Result<Outcome> {
+    package::run()?;
     Ok(Outcome::Passed)
 }
 
@@ -366,8 +377,8 @@ fn mutants_step(effort: Effort) -> Result<Outcome> {
 fn msrv(_: Effort) -> Result<Outcome> {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).context("cannot read Cargo.toml")?;
     let version = rust_version(&manifest).context("Cargo.toml states no rust-version")?;
-    if !setup::has_toolchain(version)? {
-        return Ok(Outcome::Skipped(format!("Rust {version} is not installed")));
+    if setup::toolchain(version).is_err() {
+        return Ok(Outcome::Skipped(format!("Rust {version} cannot be installed")));
     }
     with_features(Cmd::new(&format!("cargo +{version} check --lib --target-dir target/msrv")), ALL_FEATURES).run()?;
     Ok(Outcome::Passed)

@@ -14,6 +14,28 @@ pub fn root() -> PathBuf {
     root
 }
 
+/// A folder outside of the repository, which goes at the end.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn temporary(name: &str) -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("twinmap-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Left behind at the worst.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// The files in a folder of the repository and in those within it, in order: each path, from the root, and its text.
 pub fn files(folder: &str) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();

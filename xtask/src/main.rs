@@ -18,6 +18,7 @@ mod image;
 mod matrix;
 mod mutants;
 mod no_panic;
+mod package;
 mod readme;
 mod report;
 mod setup;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cmd::{Cmd, files, root};
+use crate::cmd::{Cmd, Folder, files, root};
 use crate::matrix::{DEMO, WITHOUT_CAS};
 use crate::setup;
 
@@ -16,30 +16,12 @@ pub fn run() -> Result<()> {
     setup::qemu("qemu-system-arm")?;
     let readme = fs::read_to_string(root().join("README.md")).context("cannot read README.md")?;
     // Not within this workspace, to which `cargo new` would add it.
-    let home = Home::new()?;
-    let project = five_minutes(section(&readme, "In five minutes")?, &home.0)?;
+    let home = Folder::temporary("readme")?;
+    let project = five_minutes(section(&readme, "In five minutes")?, home.path())?;
     messages(section(&readme, "Troubleshooting")?, &project)?;
     dependencies(section(&readme, "Features")?)?;
     excerpt(section(&readme, "With RTIC")?, "examples/rtic/src/main.rs")?;
     excerpt(section(&readme, "With Embassy")?, "examples/embassy/src/main.rs")
-}
-
-/// A folder that goes at the end.
-struct Home(PathBuf);
-
-impl Home {
-    fn new() -> Result<Self> {
-        let home = std::env::temp_dir().join(format!("twinmap-readme-{}", std::process::id()));
-        fs::create_dir_all(&home).with_context(|| format!("cannot make the folder {}", home.display()))?;
-        Ok(Self(home))
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        // Left behind at the worst.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Writes the files, runs the commands, and compares what they print; returns the project's folder.

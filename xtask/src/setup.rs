@@ -50,9 +50,12 @@ pub fn has_subcommand(name: &str) -> bool {
     Cmd::new(&format!("cargo {name} --version")).succeeds()
 }
 
-/// Whether the toolchain `version` is installed.
-pub fn has_toolchain(version: &str) -> Result<bool> {
-    Ok(rustup("toolchain list")?.lines().any(|line| is_version(line, version)))
+/// Makes sure of the toolchain `version`.
+pub fn toolchain(version: &str) -> Result<()> {
+    if rustup("toolchain list")?.lines().any(|line| is_version(line, version)) {
+        return Ok(());
+    }
+    Cmd::new(&format!("rustup toolchain install {version} --profile minimal")).run()
 }
 
 /// Makes sure of QEMU's `program`, an emulator of whole systems.

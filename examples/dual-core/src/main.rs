@@ -29,7 +29,7 @@ static DONE: AtomicU32 = AtomicU32::new(0);
 
 /// Counts a packet, exactly; `false` if the other core removed the sender in between.
 fn count(sender: u32) -> Result<bool, ErrorKind> {
-    COUNTS.get_or_insert(sender, 0).map_err(|rejected| rejected.kind)?;
+    COUNTS.get_or_insert(sender, 0)?;
     Ok(COUNTS.update(&sender, |count| count + 1)?.is_some())
 }
 
