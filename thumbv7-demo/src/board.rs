@@ -4,7 +4,7 @@
 #[cfg_attr(board = "microbit", path = "board/microbit.rs")]
 mod chosen;
 
-pub use chosen::{Map, ROOM, account, acknowledge_uart, init_memory, receive, start_uart};
+pub use chosen::{Map, ROOM, acknowledge_uart, init_memory, memory, receive, start_uart};
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;

@@ -6,7 +6,8 @@
 //! None of them takes a lock around its use of the three maps, and a lookup masks no interrupt (but for a moment on a core
 //! without compare-and-swap). [`board`] says what the maps are: `SyncMap` with a heap, `FixedMap` without.
 //!
-//! Arguments: `bytes=N`, the log's length, and `dump`, to print the cache in the end for the host to compare.
+//! Arguments: `bytes=N`, the log's length; `dump`, to print the cache in the end for the host to compare; and `progress`, to print
+//! how far the log is at each percent.
 
 #![no_std]
 #![no_main]
@@ -38,11 +39,11 @@ fn main() -> ! {
     else {
         unreachable!("main runs once");
     };
-    let (bytes, dump) = arguments();
+    let Arguments { bytes, dump, progress } = arguments();
     board::start_ticks(peripherals);
     watch::subscribe_standing();
     uart::start(receiver);
-    play(bytes);
+    play(bytes, progress);
     uart::finish();
     report::table(100);
     report::standing();
@@ -56,29 +57,41 @@ fn main() -> ! {
 
 /// Works while the log plays. Each round ends with a wait for an interrupt, which there soon is: that leaves the host's
 /// processor to the part of QEMU that feeds the UART.
-fn play(bytes: usize) {
+fn play(bytes: usize, progress: bool) {
     let mut followed = Followed::nobody();
     let mut alarms = Alarms::none();
-    let mut printed = 0;
+    let (mut printed, mut told) = (0, 0);
     while uart::received() < bytes {
         followed.update();
         alarms.tell();
         uart::resume();
         cortex_m::asm::wfi();
-        let quarter = uart::received() as u64 * TABLES as u64 / bytes as u64;
-        if (printed + 1..TABLES).contains(&(quarter as usize)) {
-            printed = quarter as usize;
+        let percent = (uart::received() as u64 * 100 / bytes as u64) as usize;
+        if progress && percent > told {
+            told = percent;
+            report::progress(percent);
+        }
+        let table = percent * TABLES / 100;
+        if (printed + 1..TABLES).contains(&table) {
+            printed = table;
             report::table(100 * printed / TABLES);
         }
     }
 }
 
-/// `bytes=N` and `dump`. Without a length nothing can be done.
-fn arguments() -> (usize, bool) {
-    let (mut bytes, mut dump) = (None, false);
+struct Arguments {
+    bytes: usize,
+    dump: bool,
+    progress: bool,
+}
+
+/// Without a length nothing can be done.
+fn arguments() -> Arguments {
+    let (mut bytes, mut dump, mut progress) = (None, false, false);
     if let Ok(args) = env::args::<256>() {
         for arg in (&args).flatten() {
             dump |= arg == "dump";
+            progress |= arg == "progress";
             bytes = arg.strip_prefix("bytes=").and_then(|bytes| bytes.parse().ok()).or(bytes);
         }
     }
@@ -86,7 +99,7 @@ fn arguments() -> (usize, bool) {
         println!("the log's length is missing: -append \"bytes=N\"");
         process::exit(2)
     };
-    (bytes, dump)
+    Arguments { bytes, dump, progress }
 }
 
 /// Checks what must hold whatever the log was, and says what does not.

@@ -4,7 +4,6 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use embedded_alloc::TlsfHeap;
-use semihosting::println;
 use twinmap::{CriticalSectionLock, SyncMap};
 
 use super::{Irq, Register};
@@ -103,7 +102,7 @@ pub fn init_memory() {
     }
 }
 
-/// Tells how much memory the maps, of `_maps` bytes themselves, have needed.
-pub fn account(_maps: usize) {
-    println!("heap        at most {} of {HEAP_SIZE} bytes", HEAP.most.load(Relaxed));
+/// How much memory the maps, of `_maps` bytes themselves, have needed: what, how much, and of what.
+pub fn memory(_maps: usize) -> (&'static str, usize, &'static str) {
+    ("heap", HEAP.most.load(Relaxed), "bytes in use, at most, of 40 KiB")
 }
