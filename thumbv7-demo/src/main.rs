@@ -15,6 +15,9 @@
 mod board;
 mod cache;
 mod candump;
+mod marker;
+#[cfg(feature = "mutex")]
+mod plain;
 mod report;
 mod uart;
 mod watch;
@@ -24,6 +27,7 @@ use portable_atomic::Ordering::Relaxed;
 use semihosting::{experimental::env, println, process};
 
 use crate::cache::{FRAMES, MAIN, TICK, UART};
+use crate::marker::Work;
 use crate::report::Alarms;
 use crate::uart::{LINES, Receiver};
 use crate::watch::{Followed, STATUS, SUBSCRIPTIONS};
@@ -44,6 +48,7 @@ fn main() -> ! {
     watch::subscribe_standing();
     uart::start(receiver);
     play(bytes, progress);
+    marker::log_played();
     uart::finish();
     report::table(100);
     report::standing();
@@ -138,13 +143,16 @@ fn is_consistent() -> bool {
 
 #[exception]
 fn SysTick() {
-    watch::on_tick();
+    if cfg!(feature = "replay") {
+        report::note_lateness(board::ticks_late());
+    }
+    marker::around(Work::SysTick, watch::on_tick);
 }
 
 /// Without a device crate every external interrupt comes here; only the UART's is unmasked.
 #[exception]
 unsafe fn DefaultHandler(_irq: i16) {
-    uart::on_interrupt();
+    marker::around(Work::Uart, uart::on_interrupt);
 }
 
 #[exception]

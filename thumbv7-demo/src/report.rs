@@ -8,6 +8,7 @@ use twinmap::Garbage;
 
 use crate::cache::{Context, FRAMES, Frame, MAIN, TICK, UART};
 use crate::candump::EXTENDED;
+use crate::marker::Work;
 use crate::uart::LINES;
 use crate::watch::{STANDING, STATUS, SUBSCRIPTIONS, State};
 use crate::{board, uart};
@@ -18,6 +19,14 @@ const ROWS: usize = 10;
 static MOST_VALUES: AtomicUsize = AtomicUsize::new(0);
 static MOST_ENTRIES: AtomicUsize = AtomicUsize::new(0);
 static MOST_TABLES: AtomicUsize = AtomicUsize::new(0);
+
+/// How late SysTick was at most, in ticks of its clock. Only a replay can tell: else the host's time counts as well.
+static LATEST: AtomicUsize = AtomicUsize::new(0);
+
+/// Called as SysTick's handler starts.
+pub fn note_lateness(ticks: usize) {
+    LATEST.fetch_max(ticks, Relaxed);
+}
 
 pub fn garbage() -> Garbage {
     let maps = [FRAMES.garbage(), SUBSCRIPTIONS.garbage(), STATUS.garbage()];
@@ -41,8 +50,8 @@ pub fn note_garbage() {
 /// The identifiers with most frames, the busiest first.
 pub fn busiest<const N: usize>() -> [Option<(u32, Frame)>; N] {
     let mut top: [Option<(u32, Frame)>; N] = [None; N];
-    let frames = FRAMES.pin();
-    MAIN.during(|| {
+    MAIN.during(Work::Iteration, || {
+        let frames = FRAMES.pin();
         for (id, frame) in frames.iter() {
             MAIN.check(frame);
             let mut entry = (*id, *frame);
@@ -145,6 +154,9 @@ pub fn closing(bytes: usize) {
     line("garbage", MOST_VALUES.load(Relaxed), "values at once, at most");
     line("", MOST_ENTRIES.load(Relaxed), "entries");
     line("", MOST_TABLES.load(Relaxed), "tables");
+    if cfg!(feature = "replay") {
+        line("late SysTick", LATEST.load(Relaxed), "ticks of its clock, at most");
+    }
     let (name, number, unit) = board::memory(size_of_val(&FRAMES) + size_of_val(&SUBSCRIPTIONS) + size_of_val(&STATUS));
     line(name, number, unit);
 }
