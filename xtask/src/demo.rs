@@ -16,6 +16,9 @@ use crate::canlog::CanLog;
 use crate::cmd::{Cmd, root, shown};
 use crate::{matrix, setup};
 
+pub mod compare;
+pub mod masked;
+
 /// The log that is shipped.
 pub const LOG: &str = "thumbv7-demo/log/drive.log";
 
