@@ -9,6 +9,9 @@ fn main() {
         "thumbv6m-none-eabi" => "microbit",
         _ => panic!("no board has the target `{target}`: it is thumbv7m-none-eabi or thumbv6m-none-eabi"),
     };
+    if board != "lm3s6965evb" && var("CARGO_FEATURE_REPLAY").is_ok() {
+        panic!("the comparison is for the target thumbv7m-none-eabi");
+    }
     let root = var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo::rustc-check-cfg=cfg(board, values(\"lm3s6965evb\", \"microbit\"))");
     println!("cargo::rustc-cfg=board=\"{board}\"");

@@ -4,12 +4,12 @@
 #[cfg_attr(board = "microbit", path = "board/microbit.rs")]
 mod chosen;
 
-pub use chosen::{Map, ROOM, account, acknowledge_uart, init_memory, receive, start_uart};
+pub use chosen::{Map, ROOM, acknowledge_uart, init_memory, memory, receive, start_uart};
 
 use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::NVIC;
 use cortex_m::peripheral::scb::SystemHandler;
 use cortex_m::peripheral::syst::SystClkSource;
+use cortex_m::peripheral::{NVIC, SYST};
 
 /// A number of an external interrupt.
 #[derive(Clone, Copy)]
@@ -27,12 +27,12 @@ struct Register(usize);
 
 impl Register {
     fn read(&self) -> u32 {
-        // SAFETY: every `Register` of this program is one of UART0's, which is on and nobody else's.
+        // SAFETY: every `Register` of this program is one of UART0's, or of the timer that stands for it: nobody else's.
         unsafe { (self.0 as *const u32).read_volatile() }
     }
 
     fn write(&self, value: u32) {
-        // SAFETY: as in `read`; none of the UART's registers that are written makes it access memory.
+        // SAFETY: as in `read`; none of the registers that are written makes its device access memory.
         unsafe { (self.0 as *mut u32).write_volatile(value) }
     }
 }
@@ -50,6 +50,11 @@ pub fn start_ticks(mut peripherals: cortex_m::Peripherals) {
     tick.clear_current();
     tick.enable_interrupt();
     tick.enable_counter();
+}
+
+/// How long ago, in ticks of its clock, SysTick's interrupt became due.
+pub fn ticks_late() -> usize {
+    ((chosen::TICK - SYST::get_current()) % chosen::TICK) as usize
 }
 
 pub fn unmask_uart() {

@@ -8,6 +8,7 @@ use twinmap::{CriticalSectionLock, ErrorKind, InsertError};
 
 use crate::board::Map;
 use crate::candump::Message;
+use crate::marker::{self, Work};
 
 /// The latest frame of each identifier; the shipped log has 61.
 pub static FRAMES: Map<Frame, 64> = Map::with_lock(CriticalSectionLock::new());
@@ -105,7 +106,7 @@ impl Context {
     }
 
     pub fn get<R>(&self, lookup: impl FnOnce() -> Option<R>) -> Option<R> {
-        let found = self.during(lookup);
+        let found = self.during(Work::Lookup, lookup);
         count(if found.is_some() { &self.hits } else { &self.misses });
         found
     }
@@ -115,7 +116,7 @@ impl Context {
         &self,
         insertion: impl FnOnce() -> Result<Option<R>, InsertError<u32, V>>,
     ) -> Result<(), ErrorKind> {
-        let outcome = self.during(|| insertion().map(|old| old.is_some()).map_err(|error| error.kind));
+        let outcome = self.during(Work::Insertion, || insertion().map(|old| old.is_some()).map_err(|error| error.kind));
         count(match outcome {
             Ok(true) => &self.overwritten,
             Ok(false) => &self.new,
@@ -125,7 +126,7 @@ impl Context {
     }
 
     pub fn remove<R>(&self, removal: impl FnOnce() -> Option<R>) {
-        if self.during(|| removal().is_some()) {
+        if self.during(Work::Removal, || removal().is_some()) {
             count(&self.removed);
         }
     }
@@ -138,9 +139,9 @@ impl Context {
     }
 
     /// Marks the time that `operation` takes.
-    pub fn during<R>(&self, operation: impl FnOnce() -> R) -> R {
+    pub fn during<R>(&self, what: Work, operation: impl FnOnce() -> R) -> R {
         self.inside.store(true, Relaxed);
-        let result = operation();
+        let result = marker::around(what, operation);
         self.inside.store(false, Relaxed);
         result
     }

@@ -6,7 +6,8 @@
 //! None of them takes a lock around its use of the three maps, and a lookup masks no interrupt (but for a moment on a core
 //! without compare-and-swap). [`board`] says what the maps are: `SyncMap` with a heap, `FixedMap` without.
 //!
-//! Arguments: `bytes=N`, the log's length, and `dump`, to print the cache in the end for the host to compare.
+//! Arguments: `bytes=N`, the log's length; `dump`, to print the cache in the end for the host to compare; and `progress`, to print
+//! how far the log is at each percent.
 
 #![no_std]
 #![no_main]
@@ -14,6 +15,9 @@
 mod board;
 mod cache;
 mod candump;
+mod marker;
+#[cfg(feature = "mutex")]
+mod plain;
 mod report;
 mod uart;
 mod watch;
@@ -23,6 +27,7 @@ use portable_atomic::Ordering::Relaxed;
 use semihosting::{experimental::env, println, process};
 
 use crate::cache::{FRAMES, MAIN, TICK, UART};
+use crate::marker::Work;
 use crate::report::Alarms;
 use crate::uart::{LINES, Receiver};
 use crate::watch::{Followed, STATUS, SUBSCRIPTIONS};
@@ -38,11 +43,12 @@ fn main() -> ! {
     else {
         unreachable!("main runs once");
     };
-    let (bytes, dump) = arguments();
+    let Arguments { bytes, dump, progress } = arguments();
     board::start_ticks(peripherals);
     watch::subscribe_standing();
     uart::start(receiver);
-    play(bytes);
+    play(bytes, progress);
+    marker::log_played();
     uart::finish();
     report::table(100);
     report::standing();
@@ -56,29 +62,41 @@ fn main() -> ! {
 
 /// Works while the log plays. Each round ends with a wait for an interrupt, which there soon is: that leaves the host's
 /// processor to the part of QEMU that feeds the UART.
-fn play(bytes: usize) {
+fn play(bytes: usize, progress: bool) {
     let mut followed = Followed::nobody();
     let mut alarms = Alarms::none();
-    let mut printed = 0;
+    let (mut printed, mut told) = (0, 0);
     while uart::received() < bytes {
         followed.update();
         alarms.tell();
         uart::resume();
         cortex_m::asm::wfi();
-        let quarter = uart::received() as u64 * TABLES as u64 / bytes as u64;
-        if (printed + 1..TABLES).contains(&(quarter as usize)) {
-            printed = quarter as usize;
+        let percent = (uart::received() as u64 * 100 / bytes as u64) as usize;
+        if progress && percent > told {
+            told = percent;
+            report::progress(percent);
+        }
+        let table = percent * TABLES / 100;
+        if (printed + 1..TABLES).contains(&table) {
+            printed = table;
             report::table(100 * printed / TABLES);
         }
     }
 }
 
-/// `bytes=N` and `dump`. Without a length nothing can be done.
-fn arguments() -> (usize, bool) {
-    let (mut bytes, mut dump) = (None, false);
+struct Arguments {
+    bytes: usize,
+    dump: bool,
+    progress: bool,
+}
+
+/// Without a length nothing can be done.
+fn arguments() -> Arguments {
+    let (mut bytes, mut dump, mut progress) = (None, false, false);
     if let Ok(args) = env::args::<256>() {
         for arg in (&args).flatten() {
             dump |= arg == "dump";
+            progress |= arg == "progress";
             bytes = arg.strip_prefix("bytes=").and_then(|bytes| bytes.parse().ok()).or(bytes);
         }
     }
@@ -86,7 +104,7 @@ fn arguments() -> (usize, bool) {
         println!("the log's length is missing: -append \"bytes=N\"");
         process::exit(2)
     };
-    (bytes, dump)
+    Arguments { bytes, dump, progress }
 }
 
 /// Checks what must hold whatever the log was, and says what does not.
@@ -125,13 +143,16 @@ fn is_consistent() -> bool {
 
 #[exception]
 fn SysTick() {
-    watch::on_tick();
+    if cfg!(feature = "replay") {
+        report::note_lateness(board::ticks_late());
+    }
+    marker::around(Work::SysTick, watch::on_tick);
 }
 
 /// Without a device crate every external interrupt comes here; only the UART's is unmasked.
 #[exception]
 unsafe fn DefaultHandler(_irq: i16) {
-    uart::on_interrupt();
+    marker::around(Work::Uart, uart::on_interrupt);
 }
 
 #[exception]

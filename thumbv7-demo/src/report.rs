@@ -8,6 +8,7 @@ use twinmap::Garbage;
 
 use crate::cache::{Context, FRAMES, Frame, MAIN, TICK, UART};
 use crate::candump::EXTENDED;
+use crate::marker::Work;
 use crate::uart::LINES;
 use crate::watch::{STANDING, STATUS, SUBSCRIPTIONS, State};
 use crate::{board, uart};
@@ -18,6 +19,14 @@ const ROWS: usize = 10;
 static MOST_VALUES: AtomicUsize = AtomicUsize::new(0);
 static MOST_ENTRIES: AtomicUsize = AtomicUsize::new(0);
 static MOST_TABLES: AtomicUsize = AtomicUsize::new(0);
+
+/// How late SysTick was at most, in ticks of its clock. Only a replay can tell: else the host's time counts as well.
+static LATEST: AtomicUsize = AtomicUsize::new(0);
+
+/// Called as SysTick's handler starts.
+pub fn note_lateness(ticks: usize) {
+    LATEST.fetch_max(ticks, Relaxed);
+}
 
 pub fn garbage() -> Garbage {
     let maps = [FRAMES.garbage(), SUBSCRIPTIONS.garbage(), STATUS.garbage()];
@@ -41,8 +50,8 @@ pub fn note_garbage() {
 /// The identifiers with most frames, the busiest first.
 pub fn busiest<const N: usize>() -> [Option<(u32, Frame)>; N] {
     let mut top: [Option<(u32, Frame)>; N] = [None; N];
-    let frames = FRAMES.pin();
-    MAIN.during(|| {
+    MAIN.during(Work::Iteration, || {
+        let frames = FRAMES.pin();
         for (id, frame) in frames.iter() {
             MAIN.check(frame);
             let mut entry = (*id, *frame);
@@ -78,16 +87,22 @@ pub fn table(percent: usize) {
         LINES.frames.load(Relaxed),
         FRAMES.len(),
     );
-    println!("      id  frames  frames/s  age/ms  payload                  watch");
+    println!("      id  frames  frames/s  age, ms  payload                  watch");
     for (id, frame) in rows.into_iter().flatten() {
         row(id, &frame, now_us);
     }
 }
 
+/// For the host to show, and to show the next in its place.
+pub fn progress(percent: usize) {
+    let log_ms = uart::elapsed_us() / 1000;
+    println!("--- played {percent} % of the log, {}.{} s of bus time", log_ms / 1000, log_ms % 1000 / 100);
+}
+
 fn row(id: u32, frame: &Frame, now_us: u64) {
     let age_ms = now_us.saturating_sub(frame.last_us) / 1000;
     let watch = MAIN.get(|| STATUS.get(&id)).map_or("", |status| status.state.name());
-    println!("{:>8} {:7} {:>9} {age_ms:7}  {:23}  {watch}", Id(id), frame.count, Rate(frame), Payload(frame),);
+    println!("{:>8} {:7} {:>9} {age_ms:8}  {:23}  {watch}", Id(id), frame.count, Rate(frame), Payload(frame),);
 }
 
 /// Tells of the alarms of the standing subscriptions, as they begin and end.
@@ -115,49 +130,53 @@ impl Alarms {
 /// What became of the standing subscriptions.
 pub fn standing() {
     println!();
+    println!("      id  frames  ticks with an alarm");
     for (id, _) in STANDING {
         let alarms = MAIN.get(|| STATUS.get(&id)).map_or(0, |status| status.alarms);
         match MAIN.get(|| FRAMES.get(&id)) {
-            Some(frame) => println!("{:>8}: {} frames, {alarms} ticks with an alarm", Id(id), frame.count),
-            None => println!("{:>8}: never seen", Id(id)),
+            Some(frame) => println!("{:>8} {:7} {alarms:20}", Id(id), frame.count),
+            None => println!("{:>8}       -  never seen", Id(id)),
         }
     }
 }
 
 pub fn closing(bytes: usize) {
-    let frames = LINES.frames.load(Relaxed);
+    let line = |name, number: usize, unit| println!("{name:12}{number:10} {unit}");
     println!();
-    println!(
-        "log         {bytes} bytes: {frames} frames, {} lines malformed, {} unsupported",
-        LINES.malformed.load(Relaxed),
-        LINES.unsupported.load(Relaxed),
-    );
-    println!("operations       hits  misses    new overwritten  removed  refused interrupted");
-    for context in [&MAIN, &UART, &TICK] {
-        operations(context);
+    line("log", bytes, "bytes");
+    line("frames", LINES.frames.load(Relaxed), "");
+    line("malformed", LINES.malformed.load(Relaxed), "lines");
+    line("unsupported", LINES.unsupported.load(Relaxed), "lines: CAN FD and error frames");
+    println!();
+    operations();
+    println!();
+    line("promotions", promotions(), "");
+    line("garbage", MOST_VALUES.load(Relaxed), "values at once, at most");
+    line("", MOST_ENTRIES.load(Relaxed), "entries");
+    line("", MOST_TABLES.load(Relaxed), "tables");
+    if cfg!(feature = "replay") {
+        line("late SysTick", LATEST.load(Relaxed), "ticks of its clock, at most");
     }
-    println!("promotions  {}", promotions());
-    println!(
-        "garbage     at most {} values, {} entries, {} tables at once",
-        MOST_VALUES.load(Relaxed),
-        MOST_ENTRIES.load(Relaxed),
-        MOST_TABLES.load(Relaxed),
-    );
-    board::account(size_of_val(&FRAMES) + size_of_val(&SUBSCRIPTIONS) + size_of_val(&STATUS));
+    let (name, number, unit) = board::memory(size_of_val(&FRAMES) + size_of_val(&SUBSCRIPTIONS) + size_of_val(&STATUS));
+    line(name, number, unit);
 }
 
-fn operations(context: &Context) {
-    println!(
-        "  {:8}{:11}{:8}{:7}{:12}{:9}{:9}{:12}",
-        context.name,
-        context.hits.load(Relaxed),
-        context.misses.load(Relaxed),
-        context.new.load(Relaxed),
-        context.overwritten.load(Relaxed),
-        context.removed.load(Relaxed),
-        context.refused.load(Relaxed),
-        context.interrupted.load(Relaxed),
-    );
+/// How many, by who did them.
+fn operations() {
+    let by = [&MAIN, &UART, &TICK];
+    let line = |name, count: fn(&Context) -> &AtomicUsize, what| {
+        let [main, uart, tick] = by.map(|context| count(context).load(Relaxed));
+        println!("{name:12}{main:10}{uart:10}{tick:10}  {what}");
+    };
+    let [main, uart, tick] = by.map(|context| context.name);
+    println!("operations  {main:>10}{uart:>10}{tick:>10}");
+    line("hits", |of| &of.hits, "lookups that found the key");
+    line("misses", |of| &of.misses, "lookups that did not");
+    line("new", |of| &of.new, "insertions of a new key");
+    line("overwritten", |of| &of.overwritten, "insertions of a known key");
+    line("refused", |of| &of.refused, "insertions that found no memory");
+    line("removed", |of| &of.removed, "removals of a known key");
+    line("interrupted", |of| &of.interrupted, "operations that a handler came into");
 }
 
 fn promotions() -> usize {

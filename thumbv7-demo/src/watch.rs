@@ -8,6 +8,7 @@ use twinmap::CriticalSectionLock;
 use crate::board::Map;
 use crate::cache::{FRAMES, Frame, MAIN, TICK, UART};
 use crate::candump::EXTENDED;
+use crate::marker::Work;
 use crate::{report, uart};
 
 /// What main wants to know of an identifier.
@@ -118,10 +119,13 @@ fn cancel(id: u32) {
 
 /// Cancels all.
 pub fn cancel_all() {
-    let subscriptions = SUBSCRIPTIONS.pin();
-    for (id, _) in subscriptions.iter() {
-        MAIN.remove(|| SUBSCRIPTIONS.remove(id));
-        MAIN.remove(|| STATUS.remove(id));
+    let mut all = [None; MOST];
+    for (place, (id, _)) in all.iter_mut().zip(SUBSCRIPTIONS.pin().iter()) {
+        *place = Some(*id);
+    }
+    for id in all.into_iter().flatten() {
+        MAIN.remove(|| SUBSCRIPTIONS.remove(&id));
+        MAIN.remove(|| STATUS.remove(&id));
     }
 }
 
@@ -131,17 +135,19 @@ pub fn on_tick() {
     UART.note_interrupt();
     report::note_garbage();
     let now_us = uart::now_us();
-    let subscriptions = SUBSCRIPTIONS.pin();
-    for (id, rule) in subscriptions.iter() {
-        let state = match TICK.get(|| FRAMES.get(id)) {
-            Some(frame) => rule.judge(&frame, now_us),
-            None => State::Awaited,
-        };
-        let before = TICK.get(|| STATUS.get(id)).map_or(0, |status| status.alarms);
-        let status = Status { state, alarms: before + u32::from(state.is_alarm()) };
-        // Counted if refused; the next tick tells it again.
-        let _ = TICK.put(|| STATUS.try_insert(*id, status));
-    }
+    TICK.during(Work::Iteration, || {
+        let subscriptions = SUBSCRIPTIONS.pin();
+        for (id, rule) in subscriptions.iter() {
+            let state = match TICK.get(|| FRAMES.get(id)) {
+                Some(frame) => rule.judge(&frame, now_us),
+                None => State::Awaited,
+            };
+            let before = TICK.get(|| STATUS.get(id)).map_or(0, |status| status.alarms);
+            let status = Status { state, alarms: before + u32::from(state.is_alarm()) };
+            // Counted if refused; the next tick tells it again.
+            let _ = TICK.put(|| STATUS.try_insert(*id, status));
+        }
+    });
 }
 
 impl Rule {

@@ -13,6 +13,7 @@ use crate::boards::{BOARDS, Board, Clock};
 use crate::cmd::{Cmd, root};
 use crate::{image, matrix, setup, size};
 
+pub mod events;
 mod figures;
 mod report;
 mod trace;
@@ -83,11 +84,7 @@ fn judge(file: &Record, measured: &Record) -> Result<()> {
 
 /// The rows of both cores, at the same time.
 fn measure() -> Result<Rows> {
-    let target = root().join(FOLDER).join("target");
-    fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
-    let plugin = path(&target.join("count.so"))?;
-    let link = link()?;
-    Cmd::new("gcc -O2 -Wall -Wextra -Werror -fPIC -shared -o").args([&*plugin, "benches/mcu/plugin/count.c"]).run()?;
+    let (plugin, link) = (plugin()?, link()?);
     thread::scope(|scope| {
         let core = |(core, triple, name)| {
             let (plugin, link) = (&plugin, &link);
@@ -99,9 +96,18 @@ fn measure() -> Result<Rows> {
     })
 }
 
+/// Builds the plugin: where it is.
+pub fn plugin() -> Result<String> {
+    let target = root().join(FOLDER).join("target");
+    fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
+    let plugin = path(&target.join("count.so"))?;
+    Cmd::new("gcc -O2 -Wall -Wextra -Werror -fPIC -shared -o").args([&*plugin, "benches/mcu/plugin/count.c"]).run()?;
+    Ok(plugin)
+}
+
 /// Another path to the repository, the same wherever it lies. A crate's symbols depend on its path, and on their order depends
 /// what is inlined where: between two checkouts, figures would differ by some instructions.
-fn link() -> Result<PathBuf> {
+pub fn link() -> Result<PathBuf> {
     // Not the directory that TMPDIR says: always the same.
     let link = PathBuf::from("/tmp/twinmap-bench-mcu");
     // (There may be one, of this or another checkout.)
@@ -121,7 +127,7 @@ fn of_core(core: &str, triple: &str, board: Board, plugin: &str, link: &Path) ->
         let build = build.args(["--manifest-path", &path(&link.join(FOLDER).join("Cargo.toml"))?]);
         print!("{}", build.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level).dir(FOLDER).read_all()?);
         let image = folder.join(triple).join("release/bench-mcu");
-        let (trace, printed) = trace(&board, plugin, &image, &folder.join("trace"))?;
+        let (trace, printed) = trace(board.run(Clock::Real, false, &path(&image)?, ""), plugin, &folder.join("trace"))?;
         let counted = trace::rows(&trace, &printed).with_context(|| format!("opt-level {level}"))?;
         rows.extend(counted.into_iter().map(|(row, figures)| (format!("{core} {level} {row}"), figures)));
         // The same at both levels.
@@ -133,10 +139,9 @@ fn of_core(core: &str, triple: &str, board: Board, plugin: &str, link: &Path) ->
     Ok(rows)
 }
 
-/// Runs an image: what the plugin wrote, and what the image printed.
-fn trace(board: &Board, plugin: &str, image: &Path, file: &Path) -> Result<(Vec<u8>, String)> {
-    let plugin = format!("{plugin},out={}", path(file)?);
-    let qemu = board.run(Clock::Real, false, &path(image)?, "").args(["-plugin", &plugin]);
+/// Runs QEMU with an image: what the plugin wrote, and what the image printed.
+pub fn trace(qemu: Cmd, plugin: &str, file: &Path) -> Result<(Vec<u8>, String)> {
+    let qemu = qemu.args(["-plugin", &format!("{plugin},out={}", path(file)?)]);
     let mut printed = String::new();
     if let Some(end) = image::to_the_end(qemu, &mut printed)? {
         bail!("{end}; it printed:\n{printed}");
@@ -152,7 +157,7 @@ fn board(name: &str, triple: &str) -> Result<Board> {
 }
 
 /// For a command; for a list of QEMU's too, which is split at commas.
-fn path(path: &Path) -> Result<String> {
+pub fn path(path: &Path) -> Result<String> {
     let path = path.to_str().context("the repository's path is not UTF-8")?;
     if path.contains(',') {
         bail!("the repository's path has a comma in it");
@@ -161,7 +166,7 @@ fn path(path: &Path) -> Result<String> {
 }
 
 /// The compiler's version: `1.95.0`.
-fn rustc() -> Result<String> {
+pub fn rustc() -> Result<String> {
     let version = Cmd::new("rustc --version").dir(FOLDER).read()?;
     Ok(version.split(' ').nth(1).context("rustc has no version")?.to_owned())
 }

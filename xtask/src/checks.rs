@@ -175,6 +175,10 @@ fn clippy(effort: Effort) -> Result<Outcome> {
     for board in Board::value_variants() {
         cargo("clippy --target").args([board.target()]).args(deny).dir("thumbv7-demo").run()?;
     }
+    for (_, feature) in demo::compare::MAPS {
+        let clippy = cargo("clippy --target").args([DEMO, "--features", feature]);
+        clippy.args(deny).dir("thumbv7-demo").run()?;
+    }
     for dir in ["consumer", "size", bench_mcu::FOLDER, no_panic::FOLDER] {
         cargo("clippy --target").args([DEMO]).args(deny).dir(dir).run()?;
     }
@@ -333,9 +337,12 @@ fn faults_step(effort: Effort) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn demo_step(_: Effort) -> Result<Outcome> {
+fn demo_step(effort: Effort) -> Result<Outcome> {
     for board in Board::value_variants() {
         demo::run(*board, None)?;
+    }
+    if effort.long {
+        demo::compare::check()?;
     }
     Ok(Outcome::Passed)
 }

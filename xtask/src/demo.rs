@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: builds the firmware for a board, plays a log to it under QEMU, and compares its cache with the
 //! host's.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Write, stdout};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -16,8 +16,14 @@ use crate::canlog::CanLog;
 use crate::cmd::{Cmd, root, shown};
 use crate::{matrix, setup};
 
+pub mod compare;
+pub mod masked;
+
 /// The log that is shipped.
 pub const LOG: &str = "thumbv7-demo/log/drive.log";
+
+/// How wide a line may be that the demo prints.
+const COLUMNS: usize = 80;
 
 /// Where the firmware runs.
 #[derive(Clone, Copy, ValueEnum)]
@@ -67,7 +73,7 @@ pub fn run(board: Board, file: Option<&Path>) -> Result<()> {
     let build = Cmd::new("cargo build --release --target-dir target --target").args([board.target()]);
     build.dir("thumbv7-demo").run()?;
     let start = Instant::now();
-    let (status, dump) = play(board, &path, log.clone())?;
+    let (status, printed) = play(board, &path, log.clone())?;
     let seconds = start.elapsed().as_secs_f64();
     match status.code() {
         Some(0) => {}
@@ -75,8 +81,9 @@ pub fn run(board: Board, file: Option<&Path>) -> Result<()> {
         _ => bail!("the firmware did not end well ({status})"),
     }
     let host = CanLog::read(&log);
-    if let Some(difference) = host.first_difference(&CanLog::from_dump(&dump)?) {
-        bail!("the firmware's cache is not the host's: {difference}");
+    check_cache(&host, &printed.dump)?;
+    if let Some(line) = printed.too_wide {
+        bail!("a line is wider than {COLUMNS} columns: {line}");
     }
     if host.frames == 0 && host.malformed > 0 {
         println!("\nnote: no line of the log is a frame in the format of `candump -l`");
@@ -86,11 +93,21 @@ pub fn run(board: Board, file: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Plays `log` to the firmware, shows what it prints, and returns its dump.
-fn play(board: Board, path: &Path, log: Vec<u8>) -> Result<(ExitStatus, Vec<String>)> {
+/// An error unless the firmware's dump is what the host makes of the same log.
+fn check_cache(host: &CanLog, dump: &[String]) -> Result<()> {
+    match host.first_difference(&CanLog::from_dump(dump)?) {
+        Some(difference) => bail!("the firmware's cache is not the host's: {difference}"),
+        None => Ok(()),
+    }
+}
+
+/// Plays `log` to the firmware, and shows what it prints.
+fn play(board: Board, path: &Path, log: Vec<u8>) -> Result<(ExitStatus, Printed)> {
     // A minute for each megabyte, besides: QEMU feeds the UART some 50 to 100 KB in a second.
     let limit = Duration::from_secs(60 + log.len() as u64 * 60 / 1_000_000);
-    let command = board.qemu().args(["-append", &format!("bytes={} dump", log.len()), "-kernel", &board.elf()]);
+    let progress = if stdout().is_terminal() { " progress" } else { "" };
+    let arguments = format!("bytes={} dump{progress}", log.len());
+    let command = board.qemu().args(["-append", &arguments, "-kernel", &board.elf()]);
     command.show(&format!("{{ echo; cat {}; }} | ", shown(path)));
     let mut qemu = command
         .into_command()
@@ -100,13 +117,13 @@ fn play(board: Board, path: &Path, log: Vec<u8>) -> Result<(ExitStatus, Vec<Stri
         .spawn()
         .context("cannot run qemu-system-arm")?;
     let lines = start_pipes(&mut qemu, log)?;
-    let dump = follow(&lines, Instant::now() + limit);
-    if dump.is_none() {
+    let printed = follow(&lines, Instant::now() + limit);
+    if printed.is_none() {
         qemu.kill().context("cannot end QEMU")?;
     }
     let status = qemu.wait().context("cannot wait for QEMU")?;
-    let dump = dump.with_context(|| format!("no end after {} s: a hang is a failure", limit.as_secs()))?;
-    Ok((status, dump))
+    let printed = printed.with_context(|| format!("no end after {} s: a hang is a failure", limit.as_secs()))?;
+    Ok((status, printed))
 }
 
 /// Feeds QEMU, filters its complaints, and passes on the lines it prints.
@@ -139,17 +156,60 @@ fn feed(mut uart: ChildStdin, log: &[u8]) -> std::io::Result<()> {
     uart.write_all(log)
 }
 
-/// Prints all but the dump, which is returned; `None` if there is no end by the deadline.
-fn follow(lines: &Receiver<String>, deadline: Instant) -> Option<Vec<String>> {
-    let (mut dump, mut in_dump) = (Vec::new(), false);
+/// What the firmware printed that matters to the host.
+#[derive(Default)]
+struct Printed {
+    dump: Vec<String>,
+    too_wide: Option<String>,
+}
+
+/// Shows all but the dump; `None` if there is no end by the deadline.
+fn follow(lines: &Receiver<String>, deadline: Instant) -> Option<Printed> {
+    let (mut printed, mut in_dump) = (Printed::default(), false);
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) if line == "--- dump" => in_dump = true,
             Ok(line) if line == "--- end of dump" => in_dump = false,
-            Ok(line) if in_dump => dump.push(line),
-            Ok(line) => println!("{line}"),
-            Err(RecvTimeoutError::Disconnected) => return Some(dump),
+            Ok(line) if in_dump => printed.dump.push(line),
+            Ok(line) => match line.strip_prefix("--- played ") {
+                Some(progress) => show(progress),
+                None => {
+                    show("");
+                    println!("{line}");
+                    if line.chars().count() > COLUMNS {
+                        printed.too_wide.get_or_insert(line);
+                    }
+                }
+            },
+            Err(RecvTimeoutError::Disconnected) => return Some(printed),
             Err(RecvTimeoutError::Timeout) => return None,
         }
+    }
+}
+
+/// On a terminal, the line that tells how far the log is: the next one takes its place.
+fn show(progress: &str) {
+    let mut out = stdout();
+    if out.is_terminal() {
+        // It only informs: if it can't be written, what follows can't either.
+        let _ = write!(out, "\r\x1b[K{progress}").and_then(|()| out.flush());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dump_and_progress_are_not_shown_and_wide_lines_are_told() {
+        let (sender, lines) = channel();
+        let wide = "x".repeat(COLUMNS + 1);
+        let fine = "°".repeat(COLUMNS);
+        for line in [&*fine, "--- played 1 %", &wide, "--- dump", &wide, "id", "--- end of dump"] {
+            sender.send(line.to_owned()).unwrap();
+        }
+        drop(sender);
+        let printed = follow(&lines, Instant::now() + Duration::from_secs(9)).unwrap();
+        assert_eq!((printed.dump, printed.too_wide), (vec![wide.clone(), "id".to_owned()], Some(wide)));
     }
 }

@@ -47,6 +47,9 @@ enum Task {
         /// The board that the firmware is for
         #[arg(long, value_enum, default_value_t = Board::Lm3s6965evb)]
         board: Board,
+        /// Instead, count for how long interrupts are masked, here and with plain maps in critical sections, and draw it
+        #[arg(long, conflicts_with_all = ["board", "file"])]
+        compare: bool,
         /// A log in candump's file format (`candump -l`); without it, the generated one that is shipped
         file: Option<PathBuf>,
     },
@@ -126,7 +129,8 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
-        Task::Demo { board, file } => demo::run(board, file.as_deref()),
+        Task::Demo { compare: true, .. } => demo::compare::run(),
+        Task::Demo { board, file, .. } => demo::run(board, file.as_deref()),
         Task::Test { list: true, .. } => {
             checks::list();
             Ok(())

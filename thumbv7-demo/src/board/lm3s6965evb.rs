@@ -1,60 +1,30 @@
-//! The LM3S6965, a Cortex-M3: a PL011 for its UART, and a heap that knows its high-water mark.
+//! The LM3S6965, a Cortex-M3: its UART, and a heap that knows its high-water mark.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use embedded_alloc::TlsfHeap;
-use semihosting::println;
-use twinmap::{CriticalSectionLock, SyncMap};
 
-use super::{Irq, Register};
+#[cfg_attr(feature = "replay", path = "replay.rs")]
+#[cfg_attr(not(feature = "replay"), path = "pl011.rs")]
+mod uart;
+
+pub use uart::{UART, acknowledge_uart, receive, start_uart};
 
 /// Grows on the heap as keys come, whatever the number `N` that the program expects.
-pub type Map<V, const N: usize> = SyncMap<u32, V, CriticalSectionLock>;
+#[cfg(not(feature = "mutex"))]
+pub type Map<V, const N: usize> = twinmap::SyncMap<u32, V, twinmap::CriticalSectionLock>;
+#[cfg(feature = "mutex")]
+pub use crate::plain::Map;
 
 /// What is full when a frame finds no memory.
 pub const ROOM: &str = "the heap";
 
-/// Of the 64 KiB of RAM; most of the others are the stack's.
-const HEAP_SIZE: usize = 40 * 1024;
+/// Of the 64 KiB of RAM; most of the others are the stack's. Plain maps don't use it, and take more of the others.
+const HEAP_SIZE: usize = if cfg!(feature = "mutex") { 1024 } else { 40 * 1024 };
 
 /// Two milliseconds at 12.5 MHz.
 pub const TICK: u32 = 25_000;
-
-pub const UART: Irq = Irq(5);
-
-const DATA: Register = Register(0x4000_C000);
-const FLAGS: Register = Register(0x4000_C018);
-const LINE_CONTROL: Register = Register(0x4000_C02C);
-const CONTROL: Register = Register(0x4000_C030);
-const INTERRUPT_MASK: Register = Register(0x4000_C038);
-const INTERRUPT_CLEAR: Register = Register(0x4000_C044);
-
-const RECEIVE_EMPTY: u32 = 1 << 4;
-const RECEIVE_FULL: u32 = 1 << 6;
-const EIGHT_BITS_AND_FIFO: u32 = 0b111 << 4;
-const ENABLE: u32 = 1 | 1 << 8 | 1 << 9;
-const RECEIVE_AND_TIMEOUT: u32 = 1 << 4 | 1 << 6;
-
-/// Makes the UART receive, and interrupt when it has.
-///
-/// The PL011 forgets the character that it holds when its FIFO is switched on. So the sender begins with one that is
-/// not part of the log, and this waits for it; until it's read or forgotten QEMU sends no other.
-pub fn start_uart() {
-    CONTROL.write(ENABLE);
-    while FLAGS.read() & RECEIVE_FULL == 0 {}
-    LINE_CONTROL.write(EIGHT_BITS_AND_FIFO);
-    INTERRUPT_MASK.write(RECEIVE_AND_TIMEOUT);
-}
-
-pub fn acknowledge_uart() {
-    INTERRUPT_CLEAR.write(RECEIVE_AND_TIMEOUT);
-}
-
-/// A byte that was received.
-pub fn receive() -> Option<u8> {
-    (FLAGS.read() & RECEIVE_EMPTY == 0).then(|| DATA.read() as u8)
-}
 
 /// Counts the bytes that are allocated, without the allocator's own words beside each block.
 struct Heap {
@@ -103,7 +73,7 @@ pub fn init_memory() {
     }
 }
 
-/// Tells how much memory the maps, of `_maps` bytes themselves, have needed.
-pub fn account(_maps: usize) {
-    println!("heap        at most {} of {HEAP_SIZE} bytes", HEAP.most.load(Relaxed));
+/// How much memory the maps, of `_maps` bytes themselves, have needed: what, how much, and of what.
+pub fn memory(_maps: usize) -> (&'static str, usize, &'static str) {
+    ("heap", HEAP.most.load(Relaxed), "bytes in use, at most, of 40 KiB")
 }

@@ -1,6 +1,5 @@
 //! The micro:bit's nRF51822, a Cortex-M0: 16 KiB of RAM, no heap, no compare-and-swap. QEMU's has a SysTick.
 
-use semihosting::println;
 use twinmap::{CriticalSectionLock, FixedMap};
 
 use super::{Irq, Register};
@@ -54,7 +53,7 @@ pub fn receive() -> Option<u8> {
 /// The maps are in `.bss`.
 pub fn init_memory() {}
 
-/// Tells how much memory the maps need, which is their size of `maps` bytes.
-pub fn account(maps: usize) {
-    println!("maps        {maps} bytes, all in .bss: there is no heap");
+/// How much memory the maps need, which is their size of `maps` bytes: what, how much, and of what.
+pub fn memory(maps: usize) -> (&'static str, usize, &'static str) {
+    ("maps", maps, "bytes, all in .bss: there is no heap")
 }

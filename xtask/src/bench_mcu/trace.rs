@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::events::{Event, Primask, events};
 use super::figures::{Figures, Rows};
 
 /// A call and a return lie between the markers of each operation.
@@ -17,41 +18,6 @@ const CALIBRATION: [(&str, [u64; 4]); 5] = [
     ("nested", [19, 10, 19, 10]),
     ("allocator", [4, 0, 13, 6]),
 ];
-
-/// What may happen at an instruction: benches/mcu/plugin/count.c and benches/mcu/src/marker.rs have the numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Event {
-    Row,
-    Begin,
-    End,
-    Allocator,
-    Aside,
-    Resume,
-    ReadMask,
-    WriteMask,
-    Mask,
-    Unmask,
-    Exit,
-}
-
-impl Event {
-    fn new(kind: u8) -> Result<Self> {
-        Ok(match kind {
-            8 => Self::Row,
-            9 => Self::Begin,
-            10 => Self::End,
-            11 => Self::Allocator,
-            12 => Self::Aside,
-            13 => Self::Resume,
-            16 => Self::ReadMask,
-            17 => Self::WriteMask,
-            18 => Self::Mask,
-            19 => Self::Unmask,
-            255 => Self::Exit,
-            _ => bail!("no event has the number {kind}"),
-        })
-    }
-}
 
 /// Whose instructions they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,8 +50,7 @@ struct Machine {
     /// Since when interrupts are masked.
     masked: Option<Clock>,
     longest_masked: Clock,
-    /// What PRIMASK was, for each that has read it and has not written it back.
-    saved: Vec<bool>,
+    primask: Primask,
 }
 
 /// What an operation took.
@@ -107,7 +72,7 @@ impl Machine {
             call_began: 0,
             masked: None,
             longest_masked: Clock::default(),
-            saved: Vec::new(),
+            primask: Primask::default(),
         }
     }
 
@@ -139,16 +104,9 @@ impl Machine {
 
     fn happen(&mut self, event: Event) -> Result<Option<Operation>> {
         match (event, self.phase) {
-            (Event::ReadMask, _) => self.saved.push(self.masked.is_some()),
-            (Event::WriteMask, _) => {
-                // What is written is what was read: the value itself the plugin can't see.
-                let mask = self.saved.pop().context("PRIMASK is written without having been read")?;
+            (Event::ReadMask | Event::WriteMask | Event::Mask | Event::Unmask, _) => {
+                let mask = self.primask.follow(event)?;
                 self.set_mask(mask);
-            }
-            (Event::Mask, _) => self.set_mask(true),
-            (Event::Unmask, _) => {
-                self.saved.clear();
-                self.set_mask(false);
             }
             (Event::Begin, Phase::Outside) => {
                 ensure!(self.masked.is_none(), "interrupts are masked before the operation");
@@ -156,7 +114,7 @@ impl Machine {
             }
             (Event::End, Phase::Map) => {
                 ensure!(
-                    self.masked.is_none() && self.saved.is_empty(),
+                    self.masked.is_none() && self.primask.is_settled(),
                     "interrupts are still masked after the operation"
                 );
                 self.phase = Phase::Outside;
@@ -284,18 +242,6 @@ fn sums(trace: &[u8], groups: &[Vec<String>]) -> Result<BTreeMap<String, Sums>> 
     }
     ensure!(groups.next().is_none(), "rows were announced that did not come");
     Ok(rows)
-}
-
-/// The trace in words: what happened, and at which instruction.
-fn events(trace: &[u8]) -> Result<Vec<(Event, u64)>> {
-    let (words, rest) = trace.as_chunks::<8>();
-    let event = |word: &[u8; 8]| {
-        let word = u64::from_ne_bytes(*word);
-        Ok((Event::new((word >> 56) as u8)?, word & ((1 << 56) - 1)))
-    };
-    let events = words.iter().map(event).collect::<Result<Vec<_>>>()?;
-    ensure!(rest.is_empty() && events.last().is_some_and(|(event, _)| *event == Event::Exit), "the trace is cut off");
-    Ok(events)
 }
 
 /// The bytes that the maps take: in rows by `size subject memory`.

@@ -2,6 +2,7 @@
 
 mod charts;
 mod counts;
+mod demo;
 mod host;
 mod mcu;
 mod readme;
@@ -10,8 +11,11 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::bench_mcu;
+use crate::bench_mcu::{self, Record};
 use crate::cmd::root;
+use crate::demo::compare;
+
+pub use counts::number;
 
 const FOLDER: &str = "docs";
 const HEAD: &str = "# Performance\n\nMade by `cargo xtask report` of what was measured: edit that, not this.\n";
@@ -27,19 +31,32 @@ struct Section {
 
 pub fn run() -> Result<()> {
     fs::create_dir_all(root().join(FOLDER)).with_context(|| format!("cannot make {FOLDER}"))?;
-    for (path, text) in render()? {
+    write(render()?)
+}
+
+/// Writes what there is on the demo, in README.md and beside it.
+pub fn write_demo(record: &Record) -> Result<()> {
+    let readme = demo::with_figures(&readme()?, record)?;
+    write(vec![(readme::FILE.to_owned(), readme), demo::chart(record)?])
+}
+
+fn write(files: Files) -> Result<()> {
+    for (path, text) in files {
         fs::write(root().join(&path), text).with_context(|| format!("cannot write {path}"))?;
         println!("written to {path}");
     }
     Ok(())
 }
 
+fn readme() -> Result<String> {
+    fs::read_to_string(root().join(readme::FILE)).with_context(|| format!("cannot read {}", readme::FILE))
+}
+
 /// All that is written. It depends on what was measured, and on nothing else.
 fn render() -> Result<Files> {
-    let record = bench_mcu::read()?;
-    let path = root().join(readme::FILE);
-    let old = fs::read_to_string(path).with_context(|| format!("cannot read {}", readme::FILE))?;
-    let mut files = vec![(readme::FILE.to_owned(), readme::with_figures(&old, &record)?)];
+    let (record, of_demo) = (bench_mcu::read()?, compare::read()?);
+    let readme = demo::with_figures(&readme::with_figures(&readme()?, &record)?, &of_demo)?;
+    let mut files = vec![(readme::FILE.to_owned(), readme), demo::chart(&of_demo)?];
     let mut text = HEAD.to_owned();
     for section in [Some(mcu::section(&record)?), host::section()?].into_iter().flatten() {
         text += &format!("\n{}", section.text);

@@ -9,8 +9,7 @@ use crate::bench_mcu::{Record, SIZES};
 
 pub const FILE: &str = "README.md";
 
-const BEGIN: &str = "<!-- performance: begin; `cargo xtask report` writes what follows -->\n";
-const END: &str = "<!-- performance: end -->\n";
+const BLOCK: &str = "performance";
 
 const SYNC: &str = "SyncMap/CriticalSectionLock";
 const FIXED: &str = "FixedMap/CriticalSectionLock";
@@ -35,9 +34,20 @@ const OPERATIONS: [(&str, &str); 5] = [
 
 /// Puts the figures in the place of older ones.
 pub fn with_figures(readme: &str, record: &Record) -> Result<String> {
-    let parts = readme.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = parts.with_context(|| format!("{FILE} has no comments for the figures to be between"))?;
-    Ok(format!("{before}{BEGIN}\n{}\n{END}{after}", figures(record)))
+    with_block(readme, BLOCK, &figures(record))
+}
+
+/// Puts `text` between the two comments that are for it.
+pub fn with_block(readme: &str, block: &str, text: &str) -> Result<String> {
+    let (begin, end) = comments(block);
+    let parts = readme.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let (before, after) = parts.with_context(|| format!("{FILE} has no comments for {block} to be between"))?;
+    Ok(format!("{before}{begin}\n{text}\n{end}{after}"))
+}
+
+fn comments(block: &str) -> (String, String) {
+    let begin = format!("<!-- {block}: begin; `cargo xtask report` writes what follows -->\n");
+    (begin, format!("<!-- {block}: end -->\n"))
 }
 
 fn figures(record: &Record) -> String {
@@ -101,7 +111,8 @@ mod tests {
     #[test]
     fn what_is_between_the_comments_is_replaced() {
         let record = Record { rustc: "1.95.0".to_owned(), rows: Rows::new() };
-        let old = format!("before\n{BEGIN}old\n{END}after\n");
+        let (begin, end) = comments(BLOCK);
+        let old = format!("before\n{begin}old\n{end}after\n");
         let new = with_figures(&old, &record).unwrap();
         assert!(new.starts_with("before\n<!--") && new.ends_with("-->\nafter\n") && !new.contains("old"), "{new}");
         assert_eq!(with_figures(&new, &record).unwrap(), new);
