@@ -110,7 +110,10 @@ pub fn plugin() -> Result<String> {
 pub fn link() -> Result<PathBuf> {
     // Not the directory that TMPDIR says: always the same.
     let link = PathBuf::from("/tmp/twinmap-bench-mcu");
-    // (There may be one, of this or another checkout.)
+    if fs::read_link(&link).is_ok_and(|to| to == root()) {
+        return Ok(link);
+    }
+    // (There may be one of another checkout.)
     let _ = fs::remove_file(&link);
     std::os::unix::fs::symlink(root(), &link)
         .with_context(|| format!("cannot make {}, a link to the repository", link.display()))?;

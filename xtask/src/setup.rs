@@ -2,12 +2,15 @@
 //!
 //! rustup is called for everything by name, because it may be told not to install anything by itself.
 
+use std::fs::{self, File};
+
 use anyhow::{Context, Result, bail};
 
-use crate::cmd::Cmd;
+use crate::cmd::{Cmd, root};
 
 /// Makes sure of `targets` for the active toolchain.
 pub fn targets(targets: &[&str]) -> Result<()> {
+    let _alone = alone()?;
     let installed = rustup("target list --installed")?;
     let missing = missing(targets, |target| installed.lines().any(|line| line.trim() == target));
     install("rustup target add", &missing)
@@ -15,6 +18,7 @@ pub fn targets(targets: &[&str]) -> Result<()> {
 
 /// Makes sure of `components` of the active toolchain.
 pub fn components(components: &[&str]) -> Result<()> {
+    let _alone = alone()?;
     let installed = rustup("component list --installed")?;
     install("rustup component add", &missing(components, |component| has_component(&installed, component)))
 }
@@ -26,6 +30,7 @@ pub fn nightly() -> Result<()> {
 
 /// Makes sure of a nightly toolchain with these components.
 pub fn nightly_with(components: &[&str]) -> Result<()> {
+    let _alone = alone()?;
     if !rustup("toolchain list")?.lines().any(is_nightly) {
         return Cmd::new("rustup toolchain install nightly --profile minimal --component")
             .args([components.join(",")])
@@ -38,6 +43,7 @@ pub fn nightly_with(components: &[&str]) -> Result<()> {
 
 /// Makes sure of a subcommand of cargo's, of the package `cargo-NAME`.
 pub fn subcommand(name: &str) -> Result<()> {
+    let _alone = alone()?;
     if has_subcommand(name) {
         return Ok(());
     }
@@ -52,6 +58,7 @@ pub fn has_subcommand(name: &str) -> bool {
 
 /// Makes sure of the toolchain `version`.
 pub fn toolchain(version: &str) -> Result<()> {
+    let _alone = alone()?;
     if rustup("toolchain list")?.lines().any(|line| is_version(line, version)) {
         return Ok(());
     }
@@ -78,6 +85,7 @@ pub fn arm_gcc() -> Result<()> {
 
 /// Makes sure of `program`, which is in these packages.
 fn program_of(program: &str, packages: &str, about: &str) -> Result<()> {
+    let _alone = alone()?;
     let is_there = || Cmd::new(&format!("{program} --version")).succeeds();
     if is_there() {
         return Ok(());
@@ -106,6 +114,16 @@ fn program_of(program: &str, packages: &str, about: &str) -> Result<()> {
         bail!("{program} is installed, but not on the PATH");
     }
     Ok(())
+}
+
+/// Keeps others of these tasks from installing anything as long as the file is open: rustup and apt-get want to be alone.
+fn alone() -> Result<File> {
+    let path = root().join("target/setup.lock");
+    let lock = fs::create_dir_all(root().join("target")).and_then(|()| File::create(&path)).and_then(|file| {
+        file.lock()?;
+        Ok(file)
+    });
+    lock.with_context(|| format!("cannot lock {}", path.display()))
 }
 
 fn rustup(arguments: &str) -> Result<String> {
