@@ -226,6 +226,38 @@ fn a_guard_says_and_does_what_the_map_does() {
     assert!(map.garbage().is_empty());
 }
 
+/// Of ten entries, no more are left than the iterator says, at any time.
+fn assert_bounded<T>(mut iter: impl Iterator<Item = T>) {
+    for left in (0..=10).rev() {
+        let (least, most) = iter.size_hint();
+        assert!(least <= left && most.is_some_and(|most| (left..=16).contains(&most)), "{left}: {least} to {most:?}");
+        assert_eq!(iter.next().is_some(), left > 0);
+    }
+}
+
+fn assert_exact<T>(mut iter: impl ExactSizeIterator<Item = T>) {
+    for left in (0..=10).rev() {
+        assert_eq!((iter.size_hint(), iter.len()), ((left, Some(left)), left));
+        assert_eq!(iter.next().is_some(), left > 0);
+    }
+}
+
+#[test]
+fn iterators_say_how_much_is_left_at_most() {
+    fn check<St: twinmap::storage::Storage<u8, u8>>(mut map: twinmap::TwinMap<u8, u8, St, SpinLock, FxBuildHasher>) {
+        let pin = map.pin();
+        assert_bounded(pin.iter());
+        assert_bounded(pin.keys());
+        assert_bounded(pin.values());
+        drop(pin);
+        assert_exact(map.iter_mut());
+        assert_exact(map.into_iter());
+    }
+    check((0..10).map(|key| (key, key)).collect::<SyncMap<_, _>>());
+    check((0..10).map(|key| (key, key)).collect::<FixedMap<_, _, 10>>());
+    assert_exact((0..10).map(|key| (key, key)).collect::<SyncMap<_, _>>().drain());
+}
+
 #[test]
 fn a_spin_lock_says_whether_it_is_locked() {
     let lock = SpinLock::new();
