@@ -1,5 +1,5 @@
 //! Feature `stats`: what is counted, for both maps.
-#![cfg(feature = "stats")]
+#![cfg(all(feature = "stats", feature = "alloc"))]
 
 use twinmap::{CopyProgress, CriticalSectionLock, FixedMap, SpinLock, SyncMap};
 

@@ -1,6 +1,7 @@
 //! The examples: single files for a host, and firmware, packages of their own that run under QEMU. Each has to end well, and to say so.
 
 mod c;
+mod defmt;
 
 use std::fs;
 
@@ -10,6 +11,8 @@ use crate::cmd::{Cmd, root};
 use crate::matrix::DEMO;
 use crate::{image, setup};
 
+pub use self::defmt::run as run_defmt;
+
 /// A package of firmware.
 pub struct Firmware {
     pub folder: &'static str,
@@ -17,18 +20,20 @@ pub struct Firmware {
     /// What somebody reads of it.
     sources: &'static [&'static str],
     /// Builds it in its folder, and returns the command that runs it under QEMU.
-    build: fn(&str) -> Result<Cmd>,
+    build: fn(&Firmware) -> Result<Cmd>,
 }
 
 const RUST: Firmware = Firmware { folder: "", target: DEMO, sources: &["src/main.rs"], build: cargo_build };
 
 pub const FIRMWARE: &[Firmware] = &[
     Firmware { folder: "examples/c", sources: &["main.c", "src/lib.rs"], build: c::build, ..RUST },
+    Firmware { folder: "examples/defmt", ..RUST },
     Firmware { folder: "examples/dual-core", target: "thumbv8m.main-none-eabi", ..RUST },
     Firmware { folder: "examples/embassy", ..RUST },
     Firmware { folder: "examples/interrupts", ..RUST },
     Firmware { folder: "examples/no-heap", target: "thumbv6m-none-eabi", ..RUST },
     Firmware { folder: "examples/rtic", ..RUST },
+    Firmware { folder: "examples/settings", ..RUST },
 ];
 
 /// A source that is an example is read at a glance: it has fewer lines.
@@ -54,20 +59,26 @@ fn run_firmware(firmware: &Firmware) -> Result<()> {
     let Firmware { folder, sources, build, .. } = firmware;
     sources.iter().try_for_each(|source| is_short(&format!("{folder}/{source}")))?;
     let mut output = String::new();
-    let end = image::to_the_end(build(folder)?, &mut output)?;
+    let end = image::to_the_end(build(firmware)?, &mut output)?;
     print!("{output}");
     if let Some(end) = end {
         bail!("{end}");
     }
     let name = folder.trim_start_matches("examples/");
-    is_ok(name, &output)
+    is_ok(name, &output)?;
+    for source in *sources {
+        defmt::says_what_it_logs(&read(&format!("{folder}/{source}"))?, &output)?;
+    }
+    Ok(())
 }
 
 /// Its .cargo/config.toml says how it is run. (`cargo run` becomes QEMU, and so it can be ended.)
-fn cargo_build(folder: &str) -> Result<Cmd> {
+fn cargo_build(firmware: &Firmware) -> Result<Cmd> {
     // One folder for all: most of what they depend on is the same.
-    let cargo =
-        |command: &str| Cmd::new(&format!("cargo {command} --release --target-dir ../../target/examples")).dir(folder);
+    let cargo = |command: &str| {
+        Cmd::new(&format!("cargo {command} --release --target {} --target-dir ../../target/examples", firmware.target))
+            .dir(firmware.folder)
+    };
     cargo("build").run()?;
     Ok(cargo("run --quiet"))
 }
@@ -90,8 +101,12 @@ fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(root().join(path)).with_context(|| format!("cannot read {path}"))
+}
+
 fn is_short(path: &str) -> Result<()> {
-    let lines = fs::read_to_string(root().join(path)).with_context(|| format!("cannot read {path}"))?.lines().count();
+    let lines = read(path)?.lines().count();
     ensure!(lines < LINES, "{path} has {lines} lines, and must have fewer than {LINES} to be an example");
     Ok(())
 }

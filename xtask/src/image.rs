@@ -64,7 +64,15 @@ fn start_once(board: &Board, suite: &Suite, image: &str, arguments: &str, output
 
 /// Runs QEMU until its image ends, or hangs. Returns how, unless well.
 pub fn to_the_end(command: Cmd, output: &mut String) -> Result<Option<String>> {
-    output.push_str(&format!("$ {command}\n"));
+    *output += &format!("$ {command}\n");
+    let mut printed = Vec::new();
+    let end = raw(command, &mut printed, output);
+    *output += &String::from_utf8_lossy(&printed);
+    end
+}
+
+/// The same, of an image that prints something else than text. `notes` receives what QEMU itself says.
+pub fn raw(command: Cmd, printed: &mut Vec<u8>, notes: &mut String) -> Result<Option<String>> {
     let mut qemu = command
         .into_command()
         .stdin(Stdio::null())
@@ -74,13 +82,13 @@ pub fn to_the_end(command: Cmd, output: &mut String) -> Result<Option<String>> {
         .context("cannot run QEMU")?;
     let (Some(stdout), Some(stderr)) = (qemu.stdout.take(), qemu.stderr.take()) else { bail!("QEMU has no pipes") };
     let complaints = thread::spawn(move || io::read_to_string(stderr));
-    let in_time = follow(&read(stdout), output);
+    let in_time = follow(&read(stdout), printed);
     if !in_time {
         qemu.kill().context("cannot end QEMU")?;
     }
     let status = qemu.wait().context("cannot wait for QEMU")?;
     if let Ok(Ok(complaints)) = complaints.join() {
-        complaints.lines().filter(|line| *line != HARMLESS).for_each(|line| *output += &format!("{line}\n"));
+        complaints.lines().filter(|line| *line != HARMLESS).for_each(|line| *notes += &format!("{line}\n"));
     }
     Ok(if !in_time {
         Some(format!("it hangs: no sign of life for {} s", PATIENCE.as_secs()))
@@ -105,10 +113,10 @@ fn read(mut stdout: ChildStdout) -> Receiver<Vec<u8>> {
 }
 
 /// Until the end; `false` if that takes too long.
-fn follow(pieces: &Receiver<Vec<u8>>, output: &mut String) -> bool {
+fn follow(pieces: &Receiver<Vec<u8>>, printed: &mut Vec<u8>) -> bool {
     loop {
         match pieces.recv_timeout(PATIENCE) {
-            Ok(piece) => output.push_str(&String::from_utf8_lossy(&piece)),
+            Ok(piece) => printed.extend(piece),
             Err(RecvTimeoutError::Disconnected) => return true,
             Err(RecvTimeoutError::Timeout) => return false,
         }

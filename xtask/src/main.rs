@@ -87,6 +87,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Run an image that logs by defmt, and print what it logs: what `cargo run` in examples/defmt does with it
+    #[command(hide = true)]
+    RunDefmt { image: PathBuf },
     /// Measure what a FixedMap takes of a firmware's RAM and flash, and compare it with the budget
     Size,
     /// Count the instructions of operations on microcontrollers, under QEMU; print tables, and compare with benches/mcu.json
@@ -138,6 +141,7 @@ fn main() -> ExitCode {
         Task::Test { long, only, .. } => return checks::run(long, &only),
         Task::TestTarget { board, suite, long, words } => target::run(&board, &suite, long, &words),
         Task::RunImage { image, arguments } => target::run_one(&image, &arguments),
+        Task::RunDefmt { image } => examples::run_defmt(&image),
         Task::Size => size::run(),
         Task::BenchMcu { update } => bench_mcu::run(update),
         Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),

@@ -4,11 +4,12 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 
+use super::Firmware;
 use crate::cmd::{Cmd, root};
 use crate::setup;
 
 /// Builds it, and returns the command that runs it: the last one.
-pub fn build(folder: &str) -> Result<Cmd> {
+pub fn build(Firmware { folder, .. }: &Firmware) -> Result<Cmd> {
     setup::arm_gcc()?;
     let source = fs::read_to_string(root().join(folder).join("main.c")).context("cannot read main.c")?;
     let mut commands = commands(&source);
