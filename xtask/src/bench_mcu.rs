@@ -14,6 +14,8 @@ use crate::cmd::{Cmd, root};
 use crate::{image, matrix, setup, size};
 
 mod figures;
+#[cfg(test)]
+mod masked;
 mod report;
 mod trace;
 
