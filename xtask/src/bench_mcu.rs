@@ -15,6 +15,8 @@ use crate::{image, matrix, setup, size};
 
 pub mod events;
 mod figures;
+#[cfg(test)]
+mod masked;
 mod report;
 mod trace;
 
