@@ -40,9 +40,7 @@ mod after {
 
     pub fn add(part: &str, n: u32) {
         // Not `insert(part, count(part) + n)`: what others add in between would be lost.
-        while STOCK.update(part, |count| count + n).is_none() {
-            STOCK.get_or_insert(part.to_owned(), 0); // And round again, for it may be taken at once.
-        }
+        STOCK.update_or_insert(part.to_owned(), |count| count + n, n);
     }
     pub fn count(part: &str) -> Option<u32> {
         STOCK.get(part).as_deref().copied() // Copied, so that no guard is kept.

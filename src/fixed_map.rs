@@ -211,6 +211,36 @@ where
     {
         self.update_with(key, f)
     }
+    /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none; returns the value that is there then.
+    ///
+    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between. `f` is called without the lock,
+    /// and again when another write came in between, also if in the end `value` is inserted. Cost as [`update`](Self::update) when
+    /// the key is there, else as that and [`insert`](Self::insert).
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert), with key and value inside.
+    ///
+    /// ```
+    /// static FRAMES: twinmap::FixedMap<u32, u32, 16> = twinmap::FixedMap::new();
+    ///
+    /// fn count(id: u32) -> Result<(), twinmap::ErrorKind> {
+    ///     FRAMES.update_or_insert(id, |count| count + 1, 1)?;
+    ///     Ok(())
+    /// }
+    /// count(0x244)?;
+    /// count(0x244)?;
+    /// assert_eq!(FRAMES.get(&0x244).as_deref(), Some(&2));
+    /// # Ok::<(), twinmap::ErrorKind>(())
+    /// ```
+    pub fn update_or_insert(
+        &self,
+        key: K,
+        f: impl FnMut(&V) -> V,
+        value: V,
+    ) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
+        self.update_or_insert_with(key, f, value)
+    }
 }
 
 /// What may need memory. The guard itself keeps what is unlinked under it from being used again, and so can be
@@ -261,5 +291,14 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         self.update_with(key, f)
+    }
+    /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none:
+    /// [`FixedMap::update_or_insert`](TwinMap::update_or_insert).
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert), with key and value inside.
+    pub fn update_or_insert(&self, key: K, f: impl FnMut(&V) -> V, value: V) -> Result<&V, InsertError<K, V>> {
+        self.update_or_insert_with(key, f, value)
     }
 }

@@ -176,9 +176,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         (key, value): (K, V),
         on_live: OnLive,
     ) -> Result<Inserted<V>, Refused<K, V>> {
-        if let OnLive::Keep = on_live {
-            drop((key, value));
-            return Ok(Inserted::Kept(current));
+        if !matches!(on_live, OnLive::Replace) {
+            return Self::leave(current, (key, value), on_live);
         }
         let node = match self.node(value) {
             Ok(node) => node,
@@ -191,6 +190,37 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         // Should that panic, the old node is retired here.
         drop(key);
         Ok(Inserted::Replaced(old.into_node()))
+    }
+
+    /// What `on_live` says, if it is not to replace the value. (Not inlined: it is what insertions seldom do, and costs the others
+    /// some instructions.)
+    #[cfg_attr(not(small), inline(never))]
+    fn leave(current: *mut Node<V>, input: (K, V), on_live: OnLive) -> Result<Inserted<V>, Refused<K, V>> {
+        match on_live {
+            OnLive::Return => Err(Refused { input, why: Why::Again }),
+            OnLive::Keep | OnLive::Replace => Ok(Inserted::Kept(current)),
+        }
+    }
+
+    /// Attempts to replace the value of a key by what `f` makes of it, or to insert one if there is none: each for itself. If a key
+    /// that was absent is there when it is inserted, the next attempt begins with its value.
+    pub(crate) fn update_or_insert<A: Acquire>(
+        &self,
+        pin: &Pin<'_>,
+        hash: usize,
+        input: (K, V),
+        f: impl FnMut(&V) -> V,
+    ) -> Result<*mut Node<V>, Refused<K, V>>
+    where
+        K: Eq,
+    {
+        match self.update::<A>(pin, hash, |other| input.0 == *other, f) {
+            Ok(Some(node)) => Ok(node),
+            Ok(None) => match self.insert_outlined::<A>(pin, hash, input, OnLive::Return)? {
+                Inserted::New(node) | Inserted::Replaced(node) | Inserted::Kept(node) => Ok(node),
+            },
+            Err(kind) => Err(Refused { input, why: kind.into() }),
+        }
     }
 
     /// DELETED → live without the lock, while there is no `dirty`. Not with a limit, which is watched under the lock.

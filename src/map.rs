@@ -106,6 +106,8 @@ impl<I> Snapshot<'_, I> {
 pub(crate) enum OnLive {
     Replace,
     Keep,
+    /// The input comes back, for another attempt at what it is for.
+    Return,
 }
 
 /// What an insertion found and did.
@@ -463,7 +465,7 @@ impl<'p, K, V, St: Storage<K, V>> Iterator for Walk<'p, K, V, St> {
 
 impl<K, V, St: Storage<K, V>> Clone for Walk<'_, K, V, St> {
     fn clone(&self) -> Self {
-        Self { _entries: PhantomData, ..*self }
+        Self { ..*self }
     }
 }
 

@@ -295,6 +295,23 @@ where
         updated.map(|node| node.map(|node| unsafe { core.value(node) })).map_err(|((), kind)| kind)
     }
 
+    pub(crate) fn update_or_insert_with(
+        &self,
+        key: K,
+        mut f: impl FnMut(&V) -> V,
+        value: V,
+    ) -> Result<&V, InsertError<K, V>> {
+        let hash = self.map.hash(&key);
+        let core = &self.map.core;
+        let done = core.with_memory::<Wait, _, _>((key, value), |input| {
+            let done = core.update_or_insert::<Wait>(&self.pin, hash, input, &mut f);
+            done.map_err(|Refused { input, why }| (input, why))
+        });
+        core.collect(Effort::Some);
+        // SAFETY: published under the pin.
+        done.map(|node| unsafe { core.value(node) }).map_err(InsertError::new)
+    }
+
     /// Replaces the value of a key by `new` if it equals `current`. Go's `CompareAndSwap`.
     ///
     /// Returns the value that was replaced. Cost as `insert` of a key that is there. `PartialEq` is called without the

@@ -149,6 +149,26 @@ where
     {
         self.update_with(key, f).unwrap_or_else(|kind| give_up::<V>(kind))
     }
+    /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none; returns the value that is there then.
+    ///
+    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between. `f` is called without the lock,
+    /// and again when another write came in between, also if in the end `value` is inserted. Cost as [`update`](Self::update) when
+    /// the key is there, else as that and [`insert`](Self::insert).
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory, as the allocator does.
+    ///
+    /// ```
+    /// let words = twinmap::SyncMap::new();
+    /// for word in "the map and the territory".split(' ') {
+    ///     words.update_or_insert(word, |count| count + 1, 1);
+    /// }
+    /// assert_eq!((words.get("the").as_deref(), words.get("map").as_deref()), (Some(&2), Some(&1)));
+    /// ```
+    pub fn update_or_insert(&self, key: K, f: impl FnMut(&V) -> V, value: V) -> Ref<'_, K, V> {
+        self.update_or_insert_with(key, f, value).unwrap_or_else(|error| give_up::<V>(error.kind))
+    }
 }
 
 /// What may need memory, from the allocator.
@@ -197,5 +217,14 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         self.update_with(key, f).unwrap_or_else(|kind| give_up::<V>(kind))
+    }
+    /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none:
+    /// [`SyncMap::update_or_insert`](TwinMap::update_or_insert).
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory, as the allocator does.
+    pub fn update_or_insert(&self, key: K, f: impl FnMut(&V) -> V, value: V) -> &V {
+        self.update_or_insert_with(key, f, value).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
 }

@@ -479,6 +479,25 @@ where
         updated.map_err(|((), kind)| kind)
     }
 
+    pub(crate) fn update_or_insert_with(
+        &self,
+        key: K,
+        mut f: impl FnMut(&V) -> V,
+        value: V,
+    ) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
+        let hash = self.hash(&key);
+        let done = self.core.with_memory::<Wait, _, _>((key, value), |input| {
+            let pin = self.core.pin();
+            let done = self.core.update_or_insert::<Wait>(&pin, hash, input, &mut f);
+            let node = done.map_err(|Refused { input, why }| (input, why))?;
+            // SAFETY: published under this pin.
+            Ok(unsafe { Ref::written(&self.core, node, pin) })
+        });
+        // Now, as in `find_or_insert`.
+        drop(f);
+        done.map_err(InsertError::new)
+    }
+
     /// Removes a key; returns the value that it had. Go's `LoadAndDelete`.
     ///
     /// Takes no lock once the key was promoted. When a growing map's table has become more than four times too large, it

@@ -9,7 +9,7 @@ mod sequential;
 use std::cell::RefCell;
 
 use critical_section::RawRestoreState;
-use growing::{get_or_insert, insert, update};
+use growing::{get_or_insert, insert, update, update_or_insert};
 use loom::sync::{Mutex, MutexGuard};
 use models::{Hashing, Value};
 use twinmap::{CriticalSectionLock, SyncMap};

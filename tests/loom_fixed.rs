@@ -47,6 +47,10 @@ pub fn update(map: &Map, key: u32, mut f: impl FnMut(&Value) -> Value) -> Option
     patiently((), |()| map.update(&key, &mut f).map(|new| new.map(|new| new.number)).map_err(|kind| ((), kind)))
 }
 
+pub fn update_or_insert(map: &Map, key: u32, mut f: impl FnMut(&Value) -> Value, value: Value) -> u32 {
+    patiently(value, |value| map.update_or_insert(key, &mut f, value).map(|there| there.number).map_err(back))
+}
+
 /// How many to explore where a model asks for `wanted`: there are more steps, for a cell is taken and given back by several
 /// accesses, and who finds no room tries again.
 pub fn preemptions(wanted: usize) -> usize {

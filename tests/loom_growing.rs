@@ -8,7 +8,7 @@ mod lock;
 mod models;
 mod sequential;
 
-use growing::{get_or_insert, insert, update};
+use growing::{get_or_insert, insert, update, update_or_insert};
 use lock::Lock;
 use models::{Hashing, Value};
 use twinmap::SyncMap;

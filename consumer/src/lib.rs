@@ -56,11 +56,13 @@ pub fn growing<L: ScopedRawMutex>(map: &'static Growing<L>) {
     let _: Ref<'_, u32, u64> = map.get_or_insert(2, 2);
     let _: Ref<'_, u32, u64> = map.get_or_insert_with(3, || 3);
     let _: Option<Ref<'_, u32, u64>> = map.update(&1, |value| value + 1);
+    let _: Ref<'_, u32, u64> = map.update_or_insert(1, |value| value + 1, 1);
     let pinned = map.pin();
     let _: Option<&u64> = pinned.insert(1, 1);
     let _: &u64 = pinned.get_or_insert(2, 2);
     let _: &u64 = pinned.get_or_insert_with(3, || 3);
     let _: Option<&u64> = pinned.update(&1, |value| value + 1);
+    let _: &u64 = pinned.update_or_insert(1, |value| value + 1, 1);
     shared(map);
 }
 
@@ -70,12 +72,14 @@ pub fn fixed<L: ScopedRawMutex, const N: usize, const SPARE: usize>(map: &'stati
     let _: Result<Ref<'_, u32, u64>, InsertError<u32, u64>> = map.get_or_insert(2, 2);
     let _: Result<Ref<'_, u32, u64>, InsertError<u32, u64>> = map.get_or_insert_with(3, || 3);
     let _: Result<Option<Ref<'_, u32, u64>>, ErrorKind> = map.update(&1, |value| value + 1);
+    let _: Result<Ref<'_, u32, u64>, InsertError<u32, u64>> = map.update_or_insert(1, |value| value + 1, 1);
     let pinned = map.pin();
     let _: bool = pinned.is_full() || pinned.capacity() == 0;
     let _: Result<Option<&u64>, InsertError<u32, u64>> = pinned.insert(1, 1);
     let _: Result<&u64, InsertError<u32, u64>> = pinned.get_or_insert(2, 2);
     let _: Result<&u64, InsertError<u32, u64>> = pinned.get_or_insert_with(3, || 3);
     let _: Result<Option<&u64>, ErrorKind> = pinned.update(&1, |value| value + 1);
+    let _: Result<&u64, InsertError<u32, u64>> = pinned.update_or_insert(1, |value| value + 1, 1);
     shared(map);
 }
 

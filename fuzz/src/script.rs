@@ -21,6 +21,7 @@ pub enum Op {
     GetOrInsertWith,
     /// The closure overwrites the value.
     Update,
+    UpdateOrInsert,
     /// Expects a stale value.
     CompareExchange,
     Remove,
@@ -69,6 +70,7 @@ const OPS: &[Op] = {
         GetOrInsert,
         GetOrInsertWith,
         Update,
+        UpdateOrInsert,
         CompareExchange,
         Remove,
         Remove,
@@ -119,8 +121,8 @@ impl Op {
 
     pub fn may_store(self) -> bool {
         use Op::*;
-        matches!(self, Insert | TryInsert | GetOrInsert | GetOrInsertWith | Update | CompareExchange | RemoveOvertaken)
-            || matches!(self, Extend | GetMut | IterMut)
+        matches!(self, Insert | TryInsert | GetOrInsert | GetOrInsertWith | Update | UpdateOrInsert)
+            || matches!(self, CompareExchange | RemoveOvertaken | Extend | GetMut | IterMut)
     }
 
     pub fn may_remove(self) -> bool {

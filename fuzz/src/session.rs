@@ -269,6 +269,7 @@ impl<'m, 'a, St: Subject, L: Lock> Session<'m, 'a, St, L> {
             Op::GetOrInsert => return self.found_or_inserted(view.get_or_insert(item(key), item(fresh)), key, fresh),
             Op::GetOrInsertWith => return self.get_or_insert_with(step, fresh, view),
             Op::Update => return self.update(step, k, fresh, view),
+            Op::UpdateOrInsert => return self.update_or_insert(key, fresh, view),
             Op::Remove | Op::TryRemove => {
                 let old = match op {
                     Op::Remove => self.call(step, || view.remove(k)),
@@ -347,6 +348,26 @@ impl<'m, 'a, St: Subject, L: Lock> Session<'m, 'a, St, L> {
             self.set(step.key, overtaken);
         }
         self.found_or_inserted(result, step.key, fresh)
+    }
+
+    fn update_or_insert(&mut self, key: u32, fresh: u32, view: &'m dyn View<'m>) -> Option<Found<'m>> {
+        let before = self.model.get(&key).copied();
+        let mut f = |value: &Item| {
+            may_panic();
+            assert_eq!(Some(value.id()), before);
+            item(fresh + 1)
+        };
+        match view.update_or_insert(item(key), &mut f, item(fresh)) {
+            Ok(new) => {
+                assert_eq!(new.id(), if before.is_some() { fresh + 1 } else { fresh });
+                self.set(key, Some(new.id()));
+                Some(new)
+            }
+            Err(error) => {
+                self.refused(error, key, fresh);
+                None
+            }
+        }
     }
 
     fn update(&mut self, step: &Step, k: &Item, fresh: u32, view: &'m dyn View<'m>) -> Option<Found<'m>> {

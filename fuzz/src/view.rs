@@ -42,6 +42,7 @@ pub trait View<'m>: Debug {
     fn get_or_insert(&'m self, key: Item, value: Item) -> Inserted<Found<'m>>;
     fn get_or_insert_with(&'m self, key: Item, f: &mut dyn FnMut() -> Item) -> Inserted<Found<'m>>;
     fn update(&'m self, key: &Item, f: &mut dyn FnMut(&Item) -> Item) -> Result<Option<Found<'m>>, ErrorKind>;
+    fn update_or_insert(&'m self, key: Item, f: &mut dyn FnMut(&Item) -> Item, value: Item) -> Inserted<Found<'m>>;
     fn remove(&'m self, key: &Item) -> Option<Found<'m>>;
     fn try_remove(&'m self, key: &Item) -> Result<Option<Found<'m>>, WouldBlock>;
     fn clear(&self);
@@ -86,6 +87,15 @@ macro_rules! view {
 
             fn update(&'m self, key: &Item, f: &mut dyn FnMut(&Item) -> Item) -> Result<Option<Found<'m>>, ErrorKind> {
                 $result(self.update(key, f)).map(|value| value.map($found))
+            }
+
+            fn update_or_insert(
+                &'m self,
+                key: Item,
+                f: &mut dyn FnMut(&Item) -> Item,
+                value: Item,
+            ) -> Inserted<Found<'m>> {
+                $result(self.update_or_insert(key, f, value)).map($found)
             }
 
             fn remove(&'m self, key: &Item) -> Option<Found<'m>> {

@@ -49,7 +49,8 @@ impl<const N: usize, const SPARE: usize> Subject<N, SPARE> {
         match op {
             Op::Insert | Op::GetOrInsert if refusal.is_some() => {
                 assert_eq!(kind(map.insert(key, new.clone())), refusal);
-                assert_eq!(kind(map.get_or_insert(key, new)), refusal);
+                assert_eq!(kind(map.get_or_insert(key, new.clone())), refusal);
+                assert_eq!(kind(map.update_or_insert(key, Box::clone, new)), refusal);
             }
             Op::Insert => assert_eq!(map.insert(key, new.clone()).unwrap().as_deref(), model.insert(key, new).as_ref()),
             Op::GetOrInsert => {

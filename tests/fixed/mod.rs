@@ -72,6 +72,13 @@ where
         let updated = patiently((), |()| self.0.update(key, &mut f).map_err(|kind| ((), kind)));
         updated.unwrap_or_else(|kind| panic!("{kind}"))
     }
+    pub fn update_or_insert(&self, key: K, mut f: impl FnMut(&V) -> V, value: V) -> Ref<'_, K, V> {
+        let done = patiently((key, value), |(key, value)| {
+            let done = self.0.update_or_insert(key, &mut f, value);
+            done.map_err(|InsertError { key, value, kind }| ((key, value), kind))
+        });
+        done.unwrap_or_else(|kind| panic!("{kind}"))
+    }
 }
 
 /// Some ten seconds at least, where there are threads that can get out of the way.
@@ -125,6 +132,10 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         self.0.update(key, f).unwrap_or_else(|kind| panic!("{kind}"))
+    }
+
+    pub fn update_or_insert(&self, key: K, f: impl FnMut(&V) -> V, value: V) -> &V {
+        self.0.update_or_insert(key, f, value).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 

@@ -65,6 +65,7 @@ impl Subject for Map {
             Op::Insert(key, value) => self.insert(Key(key), value).map(|old| *old),
             Op::GetOrInsert(key, value) => Some(*self.get_or_insert(Key(key), value)),
             Op::Update(key) => self.update(&Key(key), |&value| updated(value)).map(|new| *new),
+            Op::UpdateOrInsert(key, value) => Some(*self.update_or_insert(Key(key), |&value| updated(value), value)),
             Op::CompareExchange(key, current, new) => match self.pin().compare_exchange(&Key(key), &current, new) {
                 Ok(old) => Some(*old),
                 Err(error) => error.found.copied(),
@@ -125,7 +126,8 @@ fn any_op(keys: u64) -> Op {
         0..6 => Op::Get(key),
         6..11 => Op::Insert(key, value),
         11..13 => Op::GetOrInsert(key, value),
-        13..15 => Op::Update(key),
+        13 => Op::Update(key),
+        14 => Op::UpdateOrInsert(key, value),
         15..18 => Op::CompareExchange(key, value, below(6) as u32),
         18..22 => Op::Remove(key),
         22 => Op::RemoveIfEven(key),

@@ -12,6 +12,10 @@ pub fn get_or_insert(map: &Map, key: u32, value: Value) -> u32 {
     map.get_or_insert(key, value).number
 }
 
+pub fn update_or_insert(map: &Map, key: u32, f: impl FnMut(&Value) -> Value, value: Value) -> u32 {
+    map.update_or_insert(key, f, value).number
+}
+
 pub fn update(map: &Map, key: u32, f: impl FnMut(&Value) -> Value) -> Option<u32> {
     map.update(&key, f).map(|new| new.number)
 }

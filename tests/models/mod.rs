@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicIsize, Ordering};
 use loom::thread::yield_now;
 use twinmap::CompareExchangeError;
 
-use crate::{Map, get_or_insert, insert, update};
+use crate::{Map, get_or_insert, insert, update, update_or_insert};
 
 /// Keys hash to themselves, so that a model's tables look the same in each execution.
 #[derive(Default)]
@@ -95,6 +95,10 @@ impl Model {
 
     pub fn get_or_insert(&self, key: u32, number: u32) -> u32 {
         get_or_insert(&self.map, key, self.value(number))
+    }
+
+    pub fn update_or_insert(&self, key: u32, f: impl Fn(u32) -> u32, number: u32) -> u32 {
+        update_or_insert(&self.map, key, |value| self.value(f(value.number)), self.value(number))
     }
 
     pub fn update(&self, key: u32, f: impl Fn(u32) -> u32) -> Option<u32> {

@@ -1,18 +1,19 @@
 //! Every pair of operations on one key, from every state that a key can be in: what the two return, and what is in the map
 //! afterwards, is as if one had come after the other.
 //!
-//! | | get | insert | get_or_insert | update | compare_exchange | remove | remove_if | clear | iterate | promote |
-//! |---|---|---|---|---|---|---|---|---|---|---|
-//! | get | + | + | + | + | + | + | + | + | + | + |
-//! | insert | | + | + | + | + | + | + | + | + | + |
-//! | get_or_insert | | | + | + | + | + | + | + | + | + |
-//! | update | | | | + | + | + | + | + | + | + |
-//! | compare_exchange | | | | | + | + | + | + | + | + |
-//! | remove | | | | | | + | + | + | + | + |
-//! | remove_if | | | | | | | + | + | + | + |
-//! | clear | | | | | | | | + | + | + |
-//! | iterate | | | | | | | | | + | + |
-//! | promote | | | | | | | | | | + |
+//! | | get | insert | get_or_insert | update | update_or_insert | compare_exchange | remove | remove_if | clear | iterate | promote |
+//! |---|---|---|---|---|---|---|---|---|---|---|---|
+//! | get | + | + | + | + | + | + | + | + | + | + | + |
+//! | insert | | + | + | + | + | + | + | + | + | + | + |
+//! | get_or_insert | | | + | + | + | + | + | + | + | + | + |
+//! | update | | | | + | + | + | + | + | + | + | + |
+//! | update_or_insert | | | | | + | + | + | + | + | + | + |
+//! | compare_exchange | | | | | | + | + | + | + | + | + |
+//! | remove | | | | | | | + | + | + | + | + |
+//! | remove_if | | | | | | | | + | + | + | + |
+//! | clear | | | | | | | | | + | + | + |
+//! | iterate | | | | | | | | | | + | + |
+//! | promote | | | | | | | | | | | + |
 //!
 //! Each `+` is explored by [`each_pair`], from each [state](Start), for both storages. What is not in the table is one of
 //! these: `contains_key` and `get_key_value` are `get`; `try_get`, `try_insert` and `try_remove` are the same code with a lock
@@ -41,11 +42,12 @@ enum Act {
     Promote,
 }
 
-const ACTS: [Act; 10] = [
+const ACTS: [Act; 11] = [
     Act::Do(Op::Get(KEY)),
     Act::Do(Op::Insert(KEY, 1)),
     Act::Do(Op::GetOrInsert(KEY, 2)),
     Act::Do(Op::Update(KEY)),
+    Act::Do(Op::UpdateOrInsert(KEY, 4)),
     Act::Do(Op::CompareExchange(KEY, 10, 3)),
     Act::Do(Op::Remove(KEY)),
     Act::Do(Op::RemoveIfEven(KEY)),
@@ -62,6 +64,7 @@ impl Act {
             Act::Do(Op::Insert(_, value)) => model.insert(key, value),
             Act::Do(Op::GetOrInsert(_, value)) => Some(model.get_or_insert(key, value)),
             Act::Do(Op::Update(_)) => model.update(key, updated),
+            Act::Do(Op::UpdateOrInsert(_, value)) => Some(model.update_or_insert(key, updated, value)),
             Act::Do(Op::CompareExchange(_, current, new)) => model.compare_exchange(key, current, new),
             Act::Do(Op::Remove(_)) => model.remove(key),
             Act::Do(Op::RemoveIfEven(_)) => {

@@ -22,6 +22,7 @@ trait Memory: Storage<Key, Value> {
     fn insert(map: &Map<Self>, key: Key, value: Value);
     fn get_or_insert(map: &Map<Self>, key: Key, value: Value);
     fn update(map: &Map<Self>, key: &Key);
+    fn update_or_insert(map: &Map<Self>, key: Key, value: Value);
 }
 
 macro_rules! memory {
@@ -36,6 +37,9 @@ macro_rules! memory {
             }
             fn update(map: &Map<Self>, key: &Key) {
                 drop(map.update(key, |_| Value(false)));
+            }
+            fn update_or_insert(map: &Map<Self>, key: Key, value: Value) {
+                drop(map.update_or_insert(key, |_| Value(false), value));
             }
         }
     };
@@ -56,6 +60,7 @@ fn perform<St: Memory>(operation: &str, map: &Map<St>, id: u32) {
         "try_insert" => drop(map.try_insert(key, value)),
         "get_or_insert" => St::get_or_insert(map, key, value),
         "update" => St::update(map, &key),
+        "update_or_insert" => St::update_or_insert(map, key, value),
         "compare_exchange" => _ = map.pin().compare_exchange(&key, &Value(false), value),
         "remove" => drop(map.remove(&key)),
         "try_remove" => drop(map.try_remove(&key)),

@@ -2,13 +2,14 @@
 
 pub const KEYS: usize = 4;
 
-/// All return a value or none: the one found, the old one, or the new one (`Update`).
+/// All return a value or none: the one found, the old one, or the new one (`Update`, `UpdateOrInsert`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     Get(usize),
     Insert(usize, u32),
     GetOrInsert(usize, u32),
     Update(usize),
+    UpdateOrInsert(usize, u32),
     CompareExchange(usize, u32, u32),
     Remove(usize),
     RemoveIfEven(usize),
@@ -32,6 +33,10 @@ impl Op {
             Op::GetOrInsert(key, value) => Some(*state[key].get_or_insert(value)),
             Op::Update(key) => {
                 state[key] = state[key].map(updated);
+                state[key]
+            }
+            Op::UpdateOrInsert(key, value) => {
+                state[key] = Some(state[key].map_or(value, updated));
                 state[key]
             }
             Op::CompareExchange(key, current, new) => {

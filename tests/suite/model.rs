@@ -26,6 +26,7 @@ enum Op {
     GetOrInsert,
     GetOrInsertWith,
     Update,
+    UpdateOrInsert,
     CompareExchange { stale: bool },
     Remove,
     TryRemove,
@@ -50,7 +51,7 @@ const CHOICES: Choices<Op> = {
         (10, &[Get, TryGet, GetKeyValue, ContainsKey]),
         (20, &[Insert, TryInsert]),
         (8, &[GetOrInsert, GetOrInsertWith]),
-        (6, &[Update]),
+        (6, &[Update, UpdateOrInsert]),
         (6, &[CompareExchange { stale: false }, CompareExchange { stale: true }]),
         (15, &[Remove, TryRemove]),
         (4, &[RemoveIf(false), RemoveIf(true)]),
@@ -144,6 +145,15 @@ fn step<S: BuildHasher + Default>(map: &mut Map<String, Number, S>, model: &mut 
             let value = if pinned { number(map.pin().update(k, f)) } else { number(map.update(k, f)) };
             assert_eq!(value, before.map(|value| value + 1));
             model.entry(key).and_modify(|value| **value += 1);
+        }
+        Op::UpdateOrInsert => {
+            let f = |value: &Number| Box::new(**value + 1);
+            let value = match pinned {
+                true => **map.pin().update_or_insert(key.clone(), f, new.clone()),
+                false => **map.update_or_insert(key.clone(), f, new.clone()),
+            };
+            model.entry(key).and_modify(|value| **value += 1).or_insert(new);
+            assert_eq!(value, before.map_or(fresh, |value| value + 1));
         }
         Op::CompareExchange { stale } => {
             let expected = if stale { u32::MAX } else { before.unwrap_or(0) };

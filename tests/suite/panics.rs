@@ -151,6 +151,14 @@ const SINGLE: &[Operation] = &[
             fused(1)
         }));
     }),
+    ("update_or_insert, there", |map| {
+        let f = |_: &_| {
+            may_panic("closure of update_or_insert");
+            fused(1)
+        };
+        drop(map.update_or_insert(fused(0), f, fused(2)));
+    }),
+    ("update_or_insert, new", |map| drop(map.update_or_insert(fused(NEW), |_| fused(1), fused(2)))),
     ("compare_exchange", |map| assert!(map.pin().compare_exchange(&fused(0), &fused(0), fused(1)).is_ok())),
     ("compare_exchange, stale", |map| drop(map.pin().compare_exchange(&fused(0), &fused(8), fused(1)))),
     ("remove", |map| drop(map.remove(&fused(0)))),

@@ -75,6 +75,38 @@ fn update_may_call_the_map_and_is_called_again_when_overtaken() {
 }
 
 #[test]
+fn update_or_insert_inserts_when_the_key_is_removed_meanwhile_and_updates_when_it_comes_back() {
+    let map = map_of(4);
+    let new = map.update_or_insert(
+        2,
+        |value| {
+            map.remove(&2);
+            value + 1
+        },
+        7,
+    );
+    assert_eq!(*new, 7);
+    drop(new);
+
+    let calls = Cell::new(0);
+    let new = map.update_or_insert(
+        2,
+        |value| {
+            calls.set(calls.get() + 1);
+            if calls.get() == 1 {
+                map.remove(&2);
+                map.insert(2, 50);
+            }
+            value + 1
+        },
+        8,
+    );
+    assert_eq!((*new, calls.get()), (51, 2));
+    drop(new);
+    assert_works(&map);
+}
+
+#[test]
 fn get_or_insert_with_may_call_the_map() {
     let map = map_of(4);
     let outer = map.get_or_insert_with(10, || {

@@ -27,12 +27,6 @@ static REPORTED: AtomicU32 = AtomicU32::new(0);
 static BEGUN: AtomicU32 = AtomicU32::new(0);
 static DONE: AtomicU32 = AtomicU32::new(0);
 
-/// Counts a packet, exactly; `false` if the other core removed the sender in between.
-fn count(sender: u32) -> Result<bool, ErrorKind> {
-    COUNTS.get_or_insert(sender, 0)?;
-    Ok(COUNTS.update(&sender, |count| count + 1)?.is_some())
-}
-
 fn work(mut random: u32) {
     BEGUN.fetch_add(1, Relaxed);
     while BEGUN.load(Relaxed) < 2 {
@@ -40,13 +34,10 @@ fn work(mut random: u32) {
     }
     for packet in 0..PACKETS {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        loop {
-            match count(random >> 27) {
-                Ok(true) => break,
-                Ok(false) => {}
-                Err(ErrorKind::Busy) => spin_loop(), // Until the other core is done.
-                Err(kind) => panic!("there are 32 senders, and room for them: {kind}"),
-            }
+        // Exact, also if the other core counts or removes the same sender meanwhile.
+        while let Err(rejected) = COUNTS.update_or_insert(random >> 27, |count| count + 1, 1) {
+            assert!(rejected.kind == ErrorKind::Busy, "there are 32 senders, and room for them: {rejected}");
+            spin_loop(); // Until the other core is done.
         }
         if packet % 8 == 0 {
             let reported = COUNTS.remove(&(random >> 22 & 31));

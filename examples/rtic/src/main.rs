@@ -18,8 +18,7 @@ type Readings = FixedMap<u8, u32, 8, CriticalSectionLock>;
 
 /// Counts a reading, if there is memory for it, whoever else does so in the meantime.
 fn count(readings: &Readings, sensor: u8) -> Result<(), ErrorKind> {
-    readings.get_or_insert(sensor, 0)?;
-    readings.update(&sensor, |count| count + 1)?;
+    readings.update_or_insert(sensor, |count| count + 1, 1)?;
     Ok(())
 }
 
