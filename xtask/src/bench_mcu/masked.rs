@@ -11,8 +11,8 @@ use crate::cmd::root;
 const MEASURED: [(&str, &[&str]); 6] = [
     ("`get`, `contains_key`: known key", &["hit", "hit-pinned"]),
     ("`get`, `contains_key`: recent or absent key", &["miss"]),
-    ("`insert`, `update`, `compare_exchange`: known key", &["overwrite"]),
-    ("`insert`, `get_or_insert`: new key", &["insert", "churn-insert"]),
+    ("`insert`, `update`, `update_or_insert`, `compare_exchange`: known key", &["overwrite"]),
+    ("`insert`, `get_or_insert`, `update_or_insert`: new key", &["insert", "churn-insert"]),
     ("`remove`, `remove_if`: known key", &["remove"]),
     ("`iter`, `keys`, `values`, `retain`", &["iterate"]),
 ];
