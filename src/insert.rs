@@ -245,21 +245,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         }
     }
 
-    /// Memory for a node or an entry; if the allocator has none, after freeing what can be freed.
+    /// Memory for a node or an entry. (Without, the operation is tried again when what can be freed has been:
+    /// [`again`](Self::again).)
     #[inline]
     pub(crate) fn memory<T>(&self) -> Option<Reserved<'_, T, St>>
     where
         St: Pool<T>,
     {
-        Reserved::new(&self.storage).or_else(|| if St::LIMIT.is_some() { None } else { self.memory_at_last() })
-    }
-
-    #[cold]
-    fn memory_at_last<T>(&self) -> Option<Reserved<'_, T, St>>
-    where
-        St: Pool<T>,
-    {
-        self.collect(Effort::All);
         Reserved::new(&self.storage)
     }
 }
