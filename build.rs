@@ -1,4 +1,4 @@
-//! Tells the crate what it is compiled for.
+//! Tells the crate what it is compiled for, and makes the front page of its documentation.
 //!
 //! `small`: for size. Then what most operations begin or end with is one function each, and what is called from one place is the
 //! compiler's to inline; else the short ways through the operations are inlined as a whole, and the long ones kept out of
@@ -8,16 +8,56 @@
 //! `striped`: for a host, with many cores and much memory, where counters of several cache lines each are worth it. Not for a
 //! checker of models, which would have more to explore, and not on bare metal.
 
+use std::path::Path;
+use std::{env, fs};
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(small)");
-    if std::env::var("OPT_LEVEL").is_ok_and(|level| level == "s" || level == "z") {
+    if env::var("OPT_LEVEL").is_ok_and(|level| level == "s" || level == "z") {
         println!("cargo::rustc-cfg=small");
     }
     println!("cargo::rustc-check-cfg=cfg(striped)");
-    let modelled = ["CARGO_CFG_LOOM", "CARGO_CFG_SHUTTLE"].iter().any(|name| std::env::var_os(name).is_some());
-    let bare = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none");
+    let modelled = ["CARGO_CFG_LOOM", "CARGO_CFG_SHUTTLE"].iter().any(|name| env::var_os(name).is_some());
+    let bare = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none");
     if !modelled && !bare {
         println!("cargo::rustc-cfg=striped");
     }
+    println!("cargo::rerun-if-changed=README.md");
+    println!("cargo::rerun-if-changed=docs");
+    let readme = fs::read_to_string("README.md").expect("README.md is the crate's documentation");
+    let page = Path::new(&env::var("OUT_DIR").expect("set by Cargo")).join("README.md");
+    fs::write(page, front_page(&readme)).expect("Cargo's folder can be written to");
+}
+
+/// README.md, whose links are for who reads it in the repository, as the front page of the documentation: a picture is in the page
+/// itself, a link to a file of the package leads to where docs.rs shows it, and of one to something else the words stay.
+fn front_page(readme: &str) -> String {
+    // What is between fences is code.
+    let pieces = readme.split("```").enumerate();
+    let pieces: Vec<_> = pieces.map(|(i, text)| if i % 2 == 0 { relinked(text) } else { text.to_owned() }).collect();
+    pieces.join("```")
+}
+
+fn relinked(text: &str) -> String {
+    let (mut page, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once("](") {
+        let (Some((to, after)), Some((before, words))) = (after.split_once(')'), before.rsplit_once('[')) else {
+            break;
+        };
+        page += before;
+        if to.contains("://") || to.starts_with('#') {
+            page += &format!("[{words}]({to})");
+        } else if page.ends_with('!') {
+            page.pop();
+            page += fs::read_to_string(to).unwrap_or_default().trim();
+        } else if Path::new(to).is_file() {
+            let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
+            page += &format!("[{words}](https://docs.rs/crate/twinmap/{version}/source/{to})");
+        } else {
+            page += words;
+        }
+        rest = after;
+    }
+    page + rest
 }

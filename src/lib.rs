@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+#![doc = include_str!(concat!(env!("OUT_DIR"), "/README.md"))]
 #![no_std]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -85,6 +85,7 @@ pub use owned::{Drain, IntoIter, IterMut};
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 pub use pinned::Pinned;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
+#[doc(no_inline)]
 pub use rustc_hash::FxBuildHasher;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 pub use stats::{CopyProgress, Stats};
