@@ -1,6 +1,6 @@
 //! The locks that come with the crate, and how the algorithm takes one.
 //!
-//! Any [`ScopedRawMutex`] will do that is not recursive: a BASEPRI ceiling, an RTOS mutex, `parking_lot` on a host. The lock is
+//! Any [`ScopedRawMutex`] will do that is not recursive: a BASEPRI ceiling, an RTOS mutex, `parking_lot` in a newtype on a host. The lock is
 //! taken for a closure, since a guard over a critical section is unsound when guards are dropped out of order.
 //!
 //! A key's `Eq` that calls the map it is in comes back to the lock while it holds it, and must be refused: `try_with_lock`

@@ -1,5 +1,7 @@
 //! The boards of QEMU's that tests run on.
 
+use clap::builder::PossibleValue;
+
 use crate::cmd::Cmd;
 use crate::matrix::{CRITICAL_SECTION, SINGLE_CORE};
 
@@ -116,11 +118,12 @@ pub const BOARDS: &[Board] = &[
 ];
 
 /// Each name once.
-pub fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+pub fn names() -> Vec<PossibleValue> {
+    let mut names: Vec<_> = BOARDS.iter().map(|board| (board.name, board.core)).collect();
     names.sort_unstable();
-    names.dedup();
-    names
+    // A few are there with other memory, or another stand-in for compare-and-swap.
+    names.dedup_by_key(|(name, _)| *name);
+    names.into_iter().map(|(name, core)| PossibleValue::new(name).help(core)).collect()
 }
 
 /// What time is to the board.

@@ -43,13 +43,18 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Run the firmware demo under QEMU on a log of CAN frames, and check what it made of it
+    #[command(override_usage = "cargo xtask demo [--board BOARD] [FILE]\n       cargo xtask demo --compare [--update]")]
     Demo {
         /// The board that the firmware is for
         #[arg(long, value_enum, default_value_t = Board::Lm3s6965evb)]
         board: Board,
-        /// Instead, count for how long interrupts are masked, here and with plain maps in critical sections, and draw it
+        /// Instead, count for how long interrupts are masked on the log that is shipped, here and with plain maps in critical
+        /// sections, and compare with benches/demo.json
         #[arg(long, conflicts_with_all = ["board", "file"])]
         compare: bool,
+        /// Write benches/demo.json anew, and the README's chart
+        #[arg(long, requires = "compare")]
+        update: bool,
         /// A log in candump's file format (`candump -l`); without it, the generated one that is shipped
         file: Option<PathBuf>,
     },
@@ -132,7 +137,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
-        Task::Demo { compare: true, .. } => demo::compare::run(),
+        Task::Demo { compare: true, update, .. } => demo::compare::run(update),
         Task::Demo { board, file, .. } => demo::run(board, file.as_deref()),
         Task::Test { list: true, .. } => {
             checks::list();

@@ -27,23 +27,21 @@ pub const MAPS: [(&str, &str); 3] = [("twinmap", "replay"), ("section", "mutex")
 const NANOSECONDS_A_TICK: u64 = 80;
 const NANOSECONDS_AN_INSTRUCTION: u64 = 128;
 
-/// Measures, prints a table, and writes the figures and the chart.
-pub fn run() -> Result<()> {
-    let record = measure()?;
-    print!("{}", table(&record.rows)?);
-    fs::write(root().join(FILE), record.text()).with_context(|| format!("cannot write {FILE}"))?;
-    println!("\nwritten to {FILE}");
-    report::write_demo(&record)
-}
-
-/// An error unless the figures are those that are committed; another compiler may make other ones.
-pub fn check() -> Result<()> {
-    let (measured, committed) = (measure()?, read()?);
+/// Measures, and prints a table. Then writes figures and chart; or an error unless the figures are those that are committed. (Another
+/// compiler may make other ones.)
+pub fn run(update: bool) -> Result<()> {
+    let measured = measure()?;
     print!("{}", table(&measured.rows)?);
+    if update {
+        fs::write(root().join(FILE), measured.text()).with_context(|| format!("cannot write {FILE}"))?;
+        println!("\nwritten to {FILE}");
+        return report::write_demo(&measured);
+    }
+    let committed = read()?;
     if measured.rustc != committed.rustc {
         println!("\n{FILE} is of rustc {}, and this is {}: not compared", committed.rustc, measured.rustc);
     } else if measured.rows != committed.rows {
-        bail!("the figures are not those of {FILE}: run `cargo xtask demo --compare`, and commit");
+        bail!("the figures are not those of {FILE}: run `cargo xtask demo --compare --update`, and commit");
     }
     Ok(())
 }
@@ -52,7 +50,7 @@ pub fn check() -> Result<()> {
 pub fn read() -> Result<Record> {
     let text = fs::read_to_string(root().join(FILE)).map_err(anyhow::Error::from);
     let record = text.and_then(|text| Record::parse(&text));
-    record.with_context(|| format!("cannot read {FILE}; `cargo xtask demo --compare` writes it"))
+    record.with_context(|| format!("cannot read {FILE}; `cargo xtask demo --compare --update` writes it"))
 }
 
 fn measure() -> Result<Record> {

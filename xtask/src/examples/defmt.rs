@@ -11,10 +11,8 @@ use crate::image;
 
 /// Runs an image to its end, and prints what it logs.
 pub fn run(image: &Path) -> Result<()> {
-    // (Commands run in the root.)
-    let image = std::path::absolute(image).context("no path")?;
     let path = image.to_str().context("the image's path is not UTF-8")?;
-    let elf = fs::read(&image).with_context(|| format!("cannot read {path}"))?;
+    let elf = fs::read(image).with_context(|| format!("cannot read {path}"))?;
     let table = Table::parse(&elf)?.with_context(|| format!("{path} logs nothing by defmt"))?;
     let (mut logged, mut notes) = (Vec::new(), String::new());
     let qemu = LM3S6965EVB.run(Clock::Instructions { finer: 0 }, false, path, "");

@@ -44,7 +44,8 @@ fn words(record: &Record) -> String {
         "![{}]({FOLDER}/{})\n\n\
          At a stretch, interrupts are masked for at most {ours} instructions with twinmap, {section} with the plain map, and \
          {copied} where it is copied out.\n\
-         SysTick, which has the highest priority, came at most {} µs late, {} µs, and {} µs.\n\
+         SysTick, which has the highest priority, came at most {} µs late with twinmap, {} µs with the plain map, and {} µs \
+         where it is copied out.\n\
          In {longer} of the {operations} operations twinmap's longest run is longer than the plain map's: a step under its \
          lock takes longer than a lookup or an insertion in a small plain map.\n\
          But most operations mask less, or nothing: on average {} instructions for a frame that is received, and {} with \
