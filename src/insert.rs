@@ -12,7 +12,6 @@ use mutex_traits::ScopedRawMutex;
 use crate::dirty::{Dirty, NeedsTable, leads_to};
 use crate::entry::{Entry, Node, State};
 use crate::error::ErrorKind;
-use crate::garbage::Effort;
 use crate::lock::Acquire;
 use crate::map::{Core, Inserted, OnLive, Snapshot};
 use crate::readers::Pin;

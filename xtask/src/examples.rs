@@ -26,6 +26,7 @@ pub struct Firmware {
 const RUST: Firmware = Firmware { folder: "", target: DEMO, sources: &["src/main.rs"], build: cargo_build };
 
 pub const FIRMWARE: &[Firmware] = &[
+    Firmware { folder: "examples/basepri", ..RUST },
     Firmware { folder: "examples/c", sources: &["main.c", "src/lib.rs"], build: c::build, ..RUST },
     Firmware { folder: "examples/defmt", ..RUST },
     Firmware { folder: "examples/dual-core", target: "thumbv8m.main-none-eabi", ..RUST },
