@@ -23,8 +23,8 @@ pub struct Stats {
     pub copy: Option<CopyProgress>,
     /// What was unlinked and is not freed yet.
     pub garbage: Garbage,
-    /// Lookups that found their key, since the map was made; it wraps. Lookups are `get`, `contains_key`, and the first part
-    /// of `get_or_insert`.
+    /// Lookups that found their key, since the map was made; it wraps. Lookups are `get`, `contains_key` and
+    /// their like, and what `get_or_insert` begins with.
     #[cfg(feature = "stats")]
     pub hits: usize,
     /// Lookups that did not; it wraps.
