@@ -9,7 +9,7 @@
 //! checker of models, which would have more to explore, and not on bare metal.
 
 use std::path::Path;
-use std::{env, fs};
+use std::{env, fs, io};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -23,35 +23,37 @@ fn main() {
     if !modelled && !bare {
         println!("cargo::rustc-cfg=striped");
     }
-    println!("cargo::rerun-if-changed=README.md");
-    println!("cargo::rerun-if-changed=docs");
-    let readme = fs::read_to_string("README.md").expect("README.md is the crate's documentation");
-    let page = Path::new(&env::var("OUT_DIR").expect("set by Cargo")).join("README.md");
-    fs::write(page, front_page(&readme)).expect("Cargo's folder can be written to");
+    front_page();
 }
 
 /// README.md, whose links are for who reads it in the repository, as the front page of the documentation: a picture is in the page
 /// itself, a link to a file of the package leads to where docs.rs shows it, and of one to something else the words stay.
-fn front_page(readme: &str) -> String {
+fn front_page() {
+    // Only the documentation needs it.
+    let Ok(readme) = read("README.md") else { return };
     // What is between fences is code.
     let pieces = readme.split("```").enumerate();
     let pieces: Vec<_> = pieces.map(|(i, text)| if i % 2 == 0 { relinked(text) } else { text.to_owned() }).collect();
-    pieces.join("```")
+    let page = Path::new(&env::var("OUT_DIR").expect("set by Cargo")).join("README.md");
+    fs::write(page, pieces.join("```")).expect("Cargo's folder can be written to");
 }
 
 fn relinked(text: &str) -> String {
     let (mut page, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("](") {
-        let (Some((to, after)), Some((before, words))) = (after.split_once(')'), before.rsplit_once('[')) else {
-            break;
+        let (Some((before, words)), Some((to, after))) = (before.rsplit_once('['), after.split_once(')')) else {
+            page += &format!("{before}](");
+            rest = after;
+            continue;
         };
         page += before;
-        if to.contains("://") || to.starts_with('#') {
+        let (file, _part) = to.split_once('#').unwrap_or((to, ""));
+        if to.contains("://") || file.is_empty() {
             page += &format!("[{words}]({to})");
         } else if page.ends_with('!') {
             page.pop();
-            page += fs::read_to_string(to).unwrap_or_default().trim();
-        } else if Path::new(to).is_file() {
+            page += read(to).unwrap_or_else(|error| panic!("README.md shows {to}: {error}")).trim();
+        } else if Path::new(file).is_file() {
             let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
             page += &format!("[{words}](https://docs.rs/crate/twinmap/{version}/source/{to})");
         } else {
@@ -60,4 +62,11 @@ fn relinked(text: &str) -> String {
         rest = after;
     }
     page + rest
+}
+
+/// Reads a file of the package, and has Cargo watch it.
+fn read(file: &str) -> io::Result<String> {
+    let text = fs::read_to_string(file)?;
+    println!("cargo::rerun-if-changed={file}");
+    Ok(text)
 }

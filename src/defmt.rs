@@ -22,8 +22,9 @@ where
     }
 }
 
-/// `{key: value, key: value}`. Never waits for the lock, as `Debug`: when some entries can be found under the lock only, and it is
-/// held, the others are shown, and an ellipsis.
+/// `{key: value, key: value}`, and an ellipsis when there are others, which can be found under the lock only (after
+/// [`promote`](TwinMap::promote) there are none). Takes no lock, and copies nothing: a logger may mask interrupts while this is called, for
+/// which it takes as long as an iteration.
 impl<K, V, St, L, S> Format for Pinned<'_, TwinMap<K, V, St, L, S>>
 where
     K: Format,
@@ -32,7 +33,7 @@ where
     L: ScopedRawMutex,
 {
     fn format(&self, f: Formatter<'_>) {
-        let (entries, complete) = self.without_waiting();
+        let (entries, complete) = self.known();
         write!(f, "{{");
         let mut separator = "";
         for (key, value) in entries {

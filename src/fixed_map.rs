@@ -213,8 +213,9 @@ where
     }
     /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none; returns the value that is there then.
     ///
-    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between. `f` is called without the lock,
-    /// and again when another write came in between, also if in the end `value` is inserted. Cost as [`update`](Self::update) when
+    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between (but what is added to an atomic
+    /// inside of the old value). `f` is called without the lock, and again when another write came in between, also if in the end `value`
+    /// is inserted. From a handler that must not wait: [`try_update_or_insert`](TwinMap::try_update_or_insert). Cost as [`update`](Self::update) when
     /// the key is there, else as that and [`insert`](Self::insert).
     ///
     /// # Errors
@@ -239,7 +240,7 @@ where
         f: impl FnMut(&V) -> V,
         value: V,
     ) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
-        self.update_or_insert_with(key, f, value)
+        self.update_or_insert_with::<Wait>(key, f, value)
     }
 }
 
@@ -299,6 +300,6 @@ where
     ///
     /// As [`insert`](Self::insert), with key and value inside.
     pub fn update_or_insert(&self, key: K, f: impl FnMut(&V) -> V, value: V) -> Result<&V, InsertError<K, V>> {
-        self.update_or_insert_with(key, f, value)
+        self.update_or_insert_with::<Wait>(key, f, value)
     }
 }

@@ -455,7 +455,7 @@ unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
 
 /// How many objects wait, of any kind. A stripe's count may be below zero: who frees an object counts in another one.
 #[inline]
-pub(crate) fn waiting(readers: &Readers) -> usize {
+fn waiting(readers: &Readers) -> usize {
     readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.retired.waiting.load(Ordering::Relaxed)))
 }
 

@@ -1,4 +1,5 @@
-#![doc = include_str!(concat!(env!("OUT_DIR"), "/README.md"))]
+#![cfg_attr(any(doc, doctest), doc = include_str!(concat!(env!("OUT_DIR"), "/README.md")))]
+#![cfg_attr(not(any(doc, doctest)), doc = "README.md is the documentation.")]
 #![no_std]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -40,7 +40,7 @@ use mutex_traits::ScopedRawMutex;
 use crate::count::Count;
 use crate::dirty::Dirty;
 use crate::entry::{Entry, Node, State};
-use crate::garbage::{Collector, Effort, waiting};
+use crate::garbage::{Collector, Effort};
 use crate::lock::{Acquire, Try};
 use crate::readers::{Pin, Readers};
 use crate::stats::Counters;
@@ -255,7 +255,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     #[inline(always)]
     fn end_of_write(&self) {
-        self.counters.at_end_of_write(|| (self.count.get(), waiting(&self.readers)));
+        self.counters.at_end_of_write(|| (self.count.get(), self.garbage.garbage(&self.readers)));
     }
 
     /// Probes one table.
@@ -326,9 +326,11 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         &self,
         f: impl FnOnce(&mut Dirty<K, V, St::Index>) -> R,
     ) -> Result<R, A::Error> {
-        self.counters.locked();
-        // SAFETY: the lock is held, and refuses its own holder (`lock.rs`): one `&mut` at a time.
-        A::lock(&self.lock, || self.dirty.with_mut(|dirty| f(unsafe { &mut *dirty })))
+        A::lock(&self.lock, || {
+            self.counters.locked();
+            // SAFETY: the lock is held, and refuses its own holder (`lock.rs`): one `&mut` at a time.
+            self.dirty.with_mut(|dirty| f(unsafe { &mut *dirty }))
+        })
     }
 
     /// Finds the entry of a key, one that was not EXPUNGED: in `read` without a lock, else in `dirty` under the lock.

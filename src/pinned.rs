@@ -114,14 +114,12 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
         Iter::new(unsafe { Walk::new(&self.map.core.storage, table) })
     }
 
-    /// As [`iter`](Self::iter), for what is shown: when some entries can be found under the lock only, and the lock is held, it
-    /// does not wait, but gives the others and `false`.
-    pub(crate) fn without_waiting(&self) -> (Walk<'_, K, V, St>, bool) {
+    /// The entries that can be found without the lock, and whether that is all of them.
+    pub(crate) fn known(&self) -> (Walk<'_, K, V, St>, bool) {
         let core = &self.map.core;
-        let complete = core.complete::<Try>(&self.pin);
-        let table = complete.unwrap_or_else(|WouldBlock| core.snapshot(&self.pin).table);
+        let read = core.snapshot(&self.pin);
         // SAFETY: the table was `read` under the pin, which is borrowed as long as the walk lives.
-        (unsafe { Walk::new(&core.storage, table) }, complete.is_ok())
+        (unsafe { Walk::new(&core.storage, read.table) }, !read.amended())
     }
 
     /// All keys. As [`iter`](Self::iter).
@@ -295,7 +293,16 @@ where
         updated.map(|node| node.map(|node| unsafe { core.value(node) })).map_err(|((), kind)| kind)
     }
 
-    pub(crate) fn update_or_insert_with(
+    /// As `update_or_insert`, without waiting for the lock: [`TwinMap::try_update_or_insert`].
+    ///
+    /// # Errors
+    ///
+    /// As [`TwinMap::try_insert`], with key and value inside.
+    pub fn try_update_or_insert(&self, key: K, f: impl FnMut(&V) -> V, value: V) -> Result<&V, InsertError<K, V>> {
+        self.update_or_insert_with::<Try>(key, f, value)
+    }
+
+    pub(crate) fn update_or_insert_with<A: Acquire>(
         &self,
         key: K,
         mut f: impl FnMut(&V) -> V,
@@ -303,11 +310,13 @@ where
     ) -> Result<&V, InsertError<K, V>> {
         let hash = self.map.hash(&key);
         let core = &self.map.core;
-        let done = core.with_memory::<Wait, _, _>((key, value), |input| {
-            let done = core.update_or_insert::<Wait>(&self.pin, hash, input, &mut f);
+        let done = core.with_memory::<A, _, _>((key, value), |input| {
+            let done = core.update_or_insert::<A>(&self.pin, hash, input, &mut f);
             done.map_err(|Refused { input, why }| (input, why))
         });
         core.collect(Effort::Some);
+        // Should that panic, key and value are dropped, too.
+        drop(f);
         // SAFETY: published under the pin.
         done.map(|node| unsafe { core.value(node) }).map_err(InsertError::new)
     }
@@ -424,7 +433,9 @@ where
     /// The entries. When some can be found under the lock only, and the lock is held, it does not wait: it shows the
     /// others, and an ellipsis.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (entries, complete) = self.without_waiting();
+        // When somebody has the lock: what is there already.
+        let _ = self.map.core.complete::<Try>(&self.pin);
+        let (entries, complete) = self.known();
         let mut map = f.debug_map();
         map.entries(entries);
         if complete { map.finish() } else { map.finish_non_exhaustive() }

@@ -33,8 +33,8 @@ where
 ///
 /// # Errors
 ///
-/// The format's. A format that is not for humans (postcard, bincode) has the number of entries first: when others remove a key or
-/// insert it again before the last entry is out, so that the number is wrong, that is an error too.
+/// The format's. A format that says that it is not for humans (postcard, bincode) has the number of entries first: when others remove
+/// a key or insert it again before the last entry is out, so that the number is wrong, that is an error too.
 impl<K, V, St, L, S> Serialize for Pinned<'_, TwinMap<K, V, St, L, S>>
 where
     K: Serialize,
@@ -48,11 +48,14 @@ where
         let mut map = serializer.serialize_map(promised)?;
         let mut written = 0;
         for (key, value) in entries {
+            if promised == Some(written) {
+                return Err(changed());
+            }
             map.serialize_entry(key, value)?;
             written += 1;
         }
-        if promised.is_some_and(|promised| promised != written) {
-            return Err(Error::custom("keys were removed or inserted while the map was serialized"));
+        if promised.is_some_and(|promised| promised > written) {
+            return Err(changed());
         }
         map.end()
     }
@@ -65,7 +68,12 @@ impl<K, V: Serialize> Serialize for Ref<'_, K, V> {
     }
 }
 
-/// Of a key that comes twice, the last value stays.
+fn changed<E: Error>() -> E {
+    E::custom("keys were removed or inserted while the map was serialized")
+}
+
+/// Of a key that comes twice, the last value stays. The map is returned by value: a large `FixedMap` wants a large stack. Where the
+/// input is an attacker's, so is the choice of keys: take a keyed hasher.
 ///
 /// # Errors
 ///

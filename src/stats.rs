@@ -24,21 +24,22 @@ pub struct Stats {
     /// What was unlinked and is not freed yet.
     pub garbage: Garbage,
     /// Lookups that found their key, since the map was made; it wraps. Lookups are `get`, `contains_key` and
-    /// their like, and what `get_or_insert` begins with.
+    /// their like, and what `get_or_insert` begins with; those that would have had to wait are not counted.
     #[cfg(feature = "stats")]
     pub hits: usize,
     /// Lookups that did not; it wraps.
     #[cfg(feature = "stats")]
     pub misses: usize,
-    /// How many times the lock was taken, for whatever operation; it wraps. When it grows as fast as `hits + misses`, keys
-    /// are looked up that are absent or recent: see [`promote`](crate::TwinMap::promote).
+    /// How many times the lock was taken, for whatever operation, `stats` among them; it wraps. When it grows as fast as `hits +
+    /// misses`, keys are looked up that are absent or recent: see [`promote`](crate::TwinMap::promote).
     #[cfg(feature = "stats")]
     pub locked: usize,
-    /// The most keys that there were at the end of a write.
+    /// The most keys that there were at the end of a write, those included that were about to be.
     #[cfg(feature = "stats")]
     pub peak_len: usize,
-    /// The most objects that waited at the end of a write, after it had freed what it could: values, keys and
-    /// tables together. Of a `FixedMap`, that is what its `SPARE` has to do with.
+    /// The most objects that waited at the end of a write, after it had freed what it could: values, keys and tables together, and
+    /// without what a guard of a write still owns. On a host it is approximate. Of a `FixedMap`, a large one asks for a larger
+    /// `SPARE`, or shorter pins.
     #[cfg(feature = "stats")]
     pub peak_garbage: usize,
 }
@@ -46,6 +47,7 @@ pub struct Stats {
 /// How far the table for the next promotion is: what [`TwinMap::stats`](crate::TwinMap::stats) says of the copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct CopyProgress {
     /// Buckets of the present table whose entries are copied.
     pub done: usize,
@@ -121,10 +123,10 @@ impl Counters {
     }
 
     /// At the end of a write: the keys, and what waits.
-    pub(crate) fn at_end_of_write(&self, of: impl FnOnce() -> (usize, usize)) {
-        let (len, garbage) = of();
+    pub(crate) fn at_end_of_write(&self, of: impl FnOnce() -> (usize, Garbage)) {
+        let (len, Garbage { values, entries, tables }) = of();
         self.peak_len.fetch_max(len, Relaxed);
-        self.peak_garbage.fetch_max(garbage, Relaxed);
+        self.peak_garbage.fetch_max(values + entries + tables, Relaxed);
     }
 }
 
@@ -134,5 +136,5 @@ impl Counters {
     #[inline(always)] pub(crate) fn hit(&self) {}
     #[inline(always)] pub(crate) fn miss(&self) {}
     #[inline(always)] pub(crate) fn locked(&self) {}
-    #[inline(always)] pub(crate) fn at_end_of_write(&self, _: impl FnOnce() -> (usize, usize)) {}
+    #[inline(always)] pub(crate) fn at_end_of_write(&self, _: impl FnOnce() -> (usize, Garbage)) {}
 }

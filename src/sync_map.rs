@@ -151,8 +151,9 @@ where
     }
     /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none; returns the value that is there then.
     ///
-    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between. `f` is called without the lock,
-    /// and again when another write came in between, also if in the end `value` is inserted. Cost as [`update`](Self::update) when
+    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between (but what is added to an atomic
+    /// inside of the old value). `f` is called without the lock, and again when another write came in between, also if in the end `value`
+    /// is inserted. From a handler that must not wait: [`try_update_or_insert`](TwinMap::try_update_or_insert). Cost as [`update`](Self::update) when
     /// the key is there, else as that and [`insert`](Self::insert).
     ///
     /// # Panics
@@ -167,7 +168,7 @@ where
     /// assert_eq!((words.get("the").as_deref(), words.get("map").as_deref()), (Some(&2), Some(&1)));
     /// ```
     pub fn update_or_insert(&self, key: K, f: impl FnMut(&V) -> V, value: V) -> Ref<'_, K, V> {
-        self.update_or_insert_with(key, f, value).unwrap_or_else(|error| give_up::<V>(error.kind))
+        self.update_or_insert_with::<Wait>(key, f, value).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
 }
 
@@ -225,6 +226,6 @@ where
     ///
     /// When there is no memory, as the allocator does.
     pub fn update_or_insert(&self, key: K, f: impl FnMut(&V) -> V, value: V) -> &V {
-        self.update_or_insert_with(key, f, value).unwrap_or_else(|error| give_up::<V>(error.kind))
+        self.update_or_insert_with::<Wait>(key, f, value).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
 }

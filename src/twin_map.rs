@@ -479,16 +479,43 @@ where
         updated.map_err(|((), kind)| kind)
     }
 
-    pub(crate) fn update_or_insert_with(
+    /// As `update_or_insert`, but never waits and never aborts: for interrupt handlers.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_insert`](Self::try_insert), with key and value inside.
+    ///
+    /// ```
+    /// use twinmap::{FxBuildHasher, ScopedRawMutex, SyncMap, TwinMap, storage::Storage};
+    ///
+    /// /// Of either map, with any lock, from anywhere; `false` if it has to be another time.
+    /// fn count<St: Storage<u32, u32>, L: ScopedRawMutex>(frames: &TwinMap<u32, u32, St, L, FxBuildHasher>, id: u32) -> bool {
+    ///     frames.try_update_or_insert(id, |count| count + 1, 1).is_ok()
+    /// }
+    ///
+    /// let frames = SyncMap::new();
+    /// assert!(count(&frames, 0x244) && count(&frames, 0x244));
+    /// assert_eq!(frames.get(&0x244).as_deref(), Some(&2));
+    /// ```
+    pub fn try_update_or_insert(
+        &self,
+        key: K,
+        f: impl FnMut(&V) -> V,
+        value: V,
+    ) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
+        self.update_or_insert_with::<Try>(key, f, value)
+    }
+
+    pub(crate) fn update_or_insert_with<A: Acquire>(
         &self,
         key: K,
         mut f: impl FnMut(&V) -> V,
         value: V,
     ) -> Result<Ref<'_, K, V>, InsertError<K, V>> {
         let hash = self.hash(&key);
-        let done = self.core.with_memory::<Wait, _, _>((key, value), |input| {
+        let done = self.core.with_memory::<A, _, _>((key, value), |input| {
             let pin = self.core.pin();
-            let done = self.core.update_or_insert::<Wait>(&pin, hash, input, &mut f);
+            let done = self.core.update_or_insert::<A>(&pin, hash, input, &mut f);
             let node = done.map_err(|Refused { input, why }| (input, why))?;
             // SAFETY: published under this pin.
             Ok(unsafe { Ref::written(&self.core, node, pin) })

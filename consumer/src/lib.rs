@@ -90,6 +90,7 @@ pub fn shared<St: Storage<u32, u64>, L: ScopedRawMutex>(map: &'static Map<St, L>
     drop(map.remove(&1));
     let _: Result<Option<Ref<'_, u32, u64>>, WouldBlock> = map.try_get(&1);
     let _: Result<Option<Ref<'_, u32, u64>>, WouldBlock> = map.try_remove(&1);
+    let _: Result<Ref<'_, u32, u64>, InsertError<u32, u64>> = map.try_update_or_insert(1, |value| value + 1, 1);
     if let Err(InsertError { key: 1, value: 1, kind }) = map.try_insert(1, 1) {
         match kind {
             ErrorKind::WouldBlock | ErrorKind::OutOfMemory | ErrorKind::Full => map.clear(),
@@ -101,7 +102,7 @@ pub fn shared<St: Storage<u32, u64>, L: ScopedRawMutex>(map: &'static Map<St, L>
     map.reclaim();
     pinned(&map.pin());
     let Stats { copy, promotions, hits, misses, locked, peak_len, peak_garbage, .. } = map.pin().stats();
-    let copied: usize = copy.map_or(0, |CopyProgress { done, buckets }| done + buckets);
+    let copied: usize = copy.map_or(0, |CopyProgress { done, buckets, .. }| done + buckets);
     let figures = copied + promotions + hits + misses + locked + peak_len + peak_garbage;
     logged(&(map, map.pin(), map.get(&1), map.stats(), map.garbage()));
     written(&(map, map.pin(), map.get(&1)));
@@ -122,6 +123,7 @@ fn pinned<St: Storage<u32, u64>, L: ScopedRawMutex>(map: &Pinned<'static, Map<St
     let _: Option<(&u32, &u64)> = map.get_key_value(&1);
     let _: Result<Option<&u64>, WouldBlock> = map.try_get(&1);
     let _: Result<Option<&u64>, InsertError<u32, u64>> = map.try_insert(1, 1);
+    let _: Result<&u64, InsertError<u32, u64>> = map.try_update_or_insert(1, |value| value + 1, 1);
     let exchanged: Result<&u64, CompareExchangeError<'_, u64>> = map.compare_exchange(&1, &1, 2);
     let _: Option<u64> = exchanged.err().and_then(|error| error.found.map(|found| found + error.new));
     let _: Option<&u64> = map.remove(&1);

@@ -65,6 +65,9 @@ impl Subject for Map {
             Op::Insert(key, value) => self.insert(Key(key), value).map(|old| *old),
             Op::GetOrInsert(key, value) => Some(*self.get_or_insert(Key(key), value)),
             Op::Update(key) => self.update(&Key(key), |&value| updated(value)).map(|new| *new),
+            Op::UpdateOrInsert(key, value) if variant == 0 => {
+                Some(*self.try_update_or_insert(Key(key), |&value| updated(value), value).ok()?)
+            }
             Op::UpdateOrInsert(key, value) => Some(*self.update_or_insert(Key(key), |&value| updated(value), value)),
             Op::CompareExchange(key, current, new) => match self.pin().compare_exchange(&Key(key), &current, new) {
                 Ok(old) => Some(*old),

@@ -200,12 +200,17 @@ fn while_the_lock_is_held_try_operations_would_block_and_hand_everything_back() 
             assert_eq!((error.key, error.value, error.kind), (key, 5, ErrorKind::WouldBlock));
             let error = map.pin().try_insert(key, 5).unwrap_err();
             assert_eq!((error.key, error.value, error.kind), (key, 5, ErrorKind::WouldBlock));
+            let error = map.try_update_or_insert(key, |_| unreachable!(), 5).unwrap_err();
+            assert_eq!((error.key, error.value, error.kind), (key, 5, ErrorKind::WouldBlock));
+            let error = map.pin().try_update_or_insert(key, |_| unreachable!(), 5).unwrap_err();
+            assert_eq!((error.key, error.value, error.kind), (key, 5, ErrorKind::WouldBlock));
         }
         // What needs no lock goes on: from an interrupt handler that preempted the holder, for instance.
         let waits = lock.during(|| {
             assert_eq!(map.get(&1).as_deref(), Some(&1));
             assert_eq!(map.insert(1, 2).as_deref(), Some(&1));
             assert!(map.update(&1, |value| value + 1).is_some());
+            assert_eq!(*map.try_update_or_insert(1, |value| value + 1, 0).unwrap(), 4);
             // So do removals that would rather have a smaller table.
             assert!((0..100).all(|key| map.remove(&key).is_some()));
             map.reclaim();
