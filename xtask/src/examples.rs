@@ -92,7 +92,7 @@ fn run_on_host(name: &str) -> Result<()> {
 }
 
 /// The names of the files examples/*.rs: listed, so that none can be forgotten.
-fn names() -> Result<Vec<String>> {
+pub fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root().join("examples")).context("cannot read the folder examples")? {
         let name = entry?.file_name();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::cmd::{Cmd, root};
+use crate::examples;
 
 /// A change of one place, and the tests that fail with it.
 struct Fault {
@@ -221,6 +222,11 @@ fn copy() -> Result<()> {
         ["src", "tests", "Cargo.toml", "Cargo.lock", "build.rs", "README.md", "xtask/Cargo.toml", "xtask/src/main.rs"]
     {
         copy_all(&root().join(part), &to.join(part)).with_context(|| format!("cannot copy {part}"))?;
+    }
+    // Cargo.toml names them. (What is firmware is large, once it is built.)
+    for name in examples::names()? {
+        let part = format!("examples/{name}.rs");
+        copy_all(&root().join(&part), &to.join(&part)).with_context(|| format!("cannot copy {part}"))?;
     }
     Ok(())
 }
