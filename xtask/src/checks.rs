@@ -256,7 +256,7 @@ fn clippy(effort: Effort) -> Result<Outcome> {
     }
     examples::setup_targets()?;
     for firmware in examples::FIRMWARE {
-        cargo("clippy --target").args([firmware.target]).args(deny).dir(firmware.folder).run()?;
+        firmware.cargo("clippy").args(deny).run()?;
     }
     cargo("clippy --features others --target").args([DEMO]).args(deny).dir("size").run()?;
     if effort.long {

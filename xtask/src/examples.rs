@@ -17,17 +17,31 @@ pub use self::defmt::run as run_defmt;
 pub struct Firmware {
     pub folder: &'static str,
     pub target: &'static str,
+    /// Where it is built, from its folder: in one place for all, most of what they depend on is the same.
+    target_dir: &'static str,
     /// What somebody reads of it.
     sources: &'static [&'static str],
     /// Builds it in its folder, and returns the command that runs it under QEMU.
     build: fn(&Firmware) -> Result<Cmd>,
 }
 
-const RUST: Firmware = Firmware { folder: "", target: DEMO, sources: &["src/main.rs"], build: cargo_build };
+const RUST: Firmware = Firmware {
+    folder: "",
+    target: DEMO,
+    target_dir: "../../target/examples",
+    sources: &["src/main.rs"],
+    build: cargo_build,
+};
 
 pub const FIRMWARE: &[Firmware] = &[
     Firmware { folder: "examples/basepri", ..RUST },
-    Firmware { folder: "examples/c", sources: &["main.c", "src/lib.rs"], build: c::build, ..RUST },
+    Firmware {
+        folder: "examples/c",
+        target_dir: "target",
+        sources: &["main.c", "src/lib.rs"],
+        build: c::build,
+        ..RUST
+    },
     Firmware { folder: "examples/defmt", ..RUST },
     Firmware { folder: "examples/dual-core", target: "thumbv8m.main-none-eabi", ..RUST },
     Firmware { folder: "examples/embassy", ..RUST },
@@ -75,13 +89,16 @@ fn run_firmware(firmware: &Firmware) -> Result<()> {
 
 /// Its .cargo/config.toml says how it is run. (`cargo run` becomes QEMU, and so it can be ended.)
 fn cargo_build(firmware: &Firmware) -> Result<Cmd> {
-    // One folder for all: most of what they depend on is the same.
-    let cargo = |command: &str| {
-        Cmd::new(&format!("cargo {command} --release --target {} --target-dir ../../target/examples", firmware.target))
-            .dir(firmware.folder)
-    };
-    cargo("build").run()?;
-    Ok(cargo("run --quiet"))
+    firmware.cargo("build").run()?;
+    Ok(firmware.cargo("run --quiet"))
+}
+
+impl Firmware {
+    /// Cargo, for its target, optimised: whatever is asked for, what runs while it is built has been built once.
+    pub fn cargo(&self, command: &str) -> Cmd {
+        let Self { folder, target, target_dir, .. } = self;
+        Cmd::new(&format!("cargo {command} --release --target {target} --target-dir {target_dir}")).dir(folder)
+    }
 }
 
 fn run_on_host(name: &str) -> Result<()> {
