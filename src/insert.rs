@@ -209,16 +209,17 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         hash: usize,
         input: (K, V),
         f: impl FnMut(&V) -> V,
-    ) -> Result<*mut Node<V>, Refused<K, V>>
+    ) -> Result<*mut Node<V>, ((K, V), Why)>
     where
         K: Eq,
     {
         match self.update::<A>(pin, hash, |other| input.0 == *other, f) {
             Ok(Some(node)) => Ok(node),
-            Ok(None) => match self.insert_outlined::<A>(pin, hash, input, OnLive::Return)? {
-                Inserted::New(node) | Inserted::Replaced(node) | Inserted::Kept(node) => Ok(node),
+            Ok(None) => match self.insert_outlined::<A>(pin, hash, input, OnLive::Return) {
+                Ok(Inserted::New(node) | Inserted::Replaced(node) | Inserted::Kept(node)) => Ok(node),
+                Err(Refused { input, why }) => Err((input, why)),
             },
-            Err(kind) => Err(Refused { input, why: kind.into() }),
+            Err(kind) => Err((input, kind.into())),
         }
     }
 

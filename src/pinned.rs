@@ -310,10 +310,8 @@ where
     ) -> Result<&V, InsertError<K, V>> {
         let hash = self.map.hash(&key);
         let core = &self.map.core;
-        let done = core.with_memory::<A, _, _>((key, value), |input| {
-            let done = core.update_or_insert::<A>(&self.pin, hash, input, &mut f);
-            done.map_err(|Refused { input, why }| (input, why))
-        });
+        let done = core
+            .with_memory::<A, _, _>((key, value), |input| core.update_or_insert::<A>(&self.pin, hash, input, &mut f));
         core.collect(Effort::Some);
         // Should that panic, key and value are dropped, too.
         drop(f);

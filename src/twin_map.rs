@@ -515,8 +515,7 @@ where
         let hash = self.hash(&key);
         let done = self.core.with_memory::<A, _, _>((key, value), |input| {
             let pin = self.core.pin();
-            let done = self.core.update_or_insert::<A>(&pin, hash, input, &mut f);
-            let node = done.map_err(|Refused { input, why }| (input, why))?;
+            let node = self.core.update_or_insert::<A>(&pin, hash, input, &mut f)?;
             // SAFETY: published under this pin.
             Ok(unsafe { Ref::written(&self.core, node, pin) })
         });

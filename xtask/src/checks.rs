@@ -268,9 +268,10 @@ fn clippy(effort: Effort) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn host(_: Effort) -> Result<Outcome> {
+fn host(effort: Effort) -> Result<Outcome> {
     cargo("test --package xtask").run()?;
-    with_features(cargo("test --release --lib --test spin_lock --test fixed_spin_lock"), TESTED).run()?;
+    let concurrent = if effort.long { "--tests" } else { "--lib --test spin_lock --test fixed_spin_lock" };
+    with_features(cargo(&format!("test --release {concurrent}")), TESTED).run()?;
     with_features(cargo("test --test stats"), &joined(TESTED, "stats")).run()?;
     with_features(cargo("test --lib"), "").run()?;
     with_features(cargo("check --tests"), "heapless").run()?;

@@ -90,3 +90,14 @@ pub fn words(trace: &[u8]) -> Result<impl Iterator<Item = (u8, u64)>> {
     ensure!(rest.is_empty() && words.clone().next_back().is_some_and(|(kind, _)| kind == EXIT), "the trace is cut off");
     Ok(words)
 }
+
+/// A trace of these events, each after so many instructions: what [`words`] reads.
+#[cfg(test)]
+pub fn written(events: &[(u8, u64)]) -> Vec<u8> {
+    let mut at = 0;
+    let word = |&(kind, passed): &(u8, u64)| {
+        at += passed + 1;
+        (u64::from(kind) << 56 | at).to_ne_bytes()
+    };
+    events.iter().flat_map(word).collect()
+}

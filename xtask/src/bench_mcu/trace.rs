@@ -260,16 +260,7 @@ pub fn memory(printed: &str) -> Result<Rows> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A trace of these events, each after so many instructions.
-    fn trace(events: &[(u8, u64)]) -> Vec<u8> {
-        let mut at = 0;
-        let word = |&(kind, passed): &(u8, u64)| {
-            at += passed + 1;
-            (u64::from(kind) << 56 | at).to_ne_bytes()
-        };
-        events.iter().flat_map(word).collect()
-    }
+    use crate::bench_mcu::events::written as trace;
 
     fn figures(events: &[(u8, u64)]) -> Result<Figures> {
         let events = [&[(8, 100)], events, &[(255, 0)]].concat();

@@ -90,20 +90,11 @@ fn figure<'a>(rows: &'a mut Rows, row: &str, name: &str) -> &'a mut u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench_mcu::events::written as trace;
 
     const READ: u8 = 16;
     const MASK: u8 = 18;
     const UNMASK: u8 = 19;
-
-    /// Each event after so many instructions.
-    fn trace(events: &[(u8, u64)]) -> Vec<u8> {
-        let mut at = 0;
-        let word = |&(kind, passed): &(u8, u64)| {
-            at += passed + 1;
-            (u64::from(kind) << 56 | at).to_ne_bytes()
-        };
-        events.iter().flat_map(word).collect()
-    }
 
     fn longest(events: &[(u8, u64)], operation: &str) -> Option<u64> {
         let rows = rows(&trace(&[events, &[(LOG_PLAYED, 0), (255, 0)]].concat())).unwrap();
