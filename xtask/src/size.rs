@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
+use object::elf::{SHF_ALLOC, SHF_WRITE};
 use object::read::elf::ElfFile32;
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind};
 
@@ -100,10 +100,9 @@ fn read(path: &Path) -> Result<(Footprint, Option<u64>)> {
     let parse = || -> Result<_> {
         let file = std::fs::read(path)?;
         let elf = ElfFile32::<object::Endianness>::parse(&*file)?;
-        let footprint = elf.sections().map(|section| footprint(section.flags(), section.size())).fold(
-            Footprint::default(),
-            |sum, section| Footprint { ram: sum.ram + section.ram, flash: sum.flash + section.flash },
-        );
+        let footprint = elf.sections().map(|section| footprint(&section)).fold(Footprint::default(), |sum, section| {
+            Footprint { ram: sum.ram + section.ram, flash: sum.flash + section.flash }
+        });
         let Some(map) = elf.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.contains(MAP))) else {
             return Ok((footprint, None));
         };
@@ -119,11 +118,11 @@ fn read(path: &Path) -> Result<(Footprint, Option<u64>)> {
 }
 
 /// Flash holds what is loaded, the initial values of RAM included; RAM what can be written to.
-fn footprint(flags: SectionFlags, size: u64) -> Footprint {
-    match flags {
-        SectionFlags::Elf { sh_type, sh_flags } if sh_flags.contains(SHF_ALLOC) => Footprint {
-            ram: if sh_flags.contains(SHF_WRITE) { size } else { 0 },
-            flash: if sh_type == SHT_NOBITS { 0 } else { size },
+fn footprint<'data>(section: &impl ObjectSection<'data>) -> Footprint {
+    match section.flags() {
+        SectionFlags::Elf { sh_flags } if sh_flags & u64::from(SHF_ALLOC) != 0 => Footprint {
+            ram: if sh_flags & u64::from(SHF_WRITE) != 0 { section.size() } else { 0 },
+            flash: if section.kind() == SectionKind::UninitializedData { 0 } else { section.size() },
         },
         _ => Footprint::default(),
     }
