@@ -129,8 +129,6 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     fn recover(&self, attempt: usize) -> bool {
         match (attempt, St::LIMIT) {
             (0, _) => true,
-            // The step after the first attempt may have promoted, and what that gave up has been freed only now.
-            (1, None) => true,
             // The entries of removed keys go by a promotion; if the tables had them both, by the second one. Not while
             // somebody is still pinned on a table from before: there may soon be no other, and this may be a handler that comes
             // again and again, and keeps the one who is pinned waiting.

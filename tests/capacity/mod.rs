@@ -250,6 +250,23 @@ fn overlapping_pins_do_not_keep_new_keys_out() {
     assert!(map.is_full());
 }
 
+/// Without memory, an insertion promotes, so that the entries of removed keys come free: once, for these wait for who is pinned.
+/// Twice, and there would be no table for the next key.
+#[test]
+fn insertions_that_a_pin_keeps_out_promote_once() {
+    let map = FixedMap::<u32, u32, 8, Lock, 1>::default();
+    (0..8).for_each(|key| drop(map.insert(key, key).unwrap()));
+    map.promote();
+    let promotions = map.promotions();
+    let pin = map.pin();
+    (1..8).for_each(|key| drop(map.remove(&key)));
+    let refused = (100..120).filter(|&key| kind(map.insert(key, key)) == Some(ErrorKind::Busy)).count();
+    assert_eq!((map.promotions(), map.garbage().tables), (promotions + 1, 1), "{refused}");
+    drop(pin);
+    let inserted = (200..220).filter(|&key| map.insert(key, key).is_ok()).count();
+    assert!(refused > 10 && inserted > 0, "{refused} {inserted}");
+}
+
 /// The guard itself is in the way, but only while it is there.
 #[test]
 fn insertions_each_under_a_guard_of_its_own_succeed_sooner_or_later() {

@@ -1,8 +1,9 @@
 //! What takes the lock and what does not, what runs under it, and what happens while it is held: seen by a lock of the
 //! user's own. Written once: each map has a file beside this directory that says which `Map` is meant.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -24,6 +25,8 @@ struct Inner {
 
 thread_local! {
     static LOCKED: Cell<bool> = const { Cell::new(false) };
+    /// What others do each time that the lock comes free.
+    static OTHERS: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
 }
 
 /// Notes that this thread has the lock, also when it unwinds.
@@ -39,17 +42,29 @@ fn locked<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Lets them. (Taken out while they do: they take the lock themselves.)
+fn others() {
+    if let Some(mut others) = OTHERS.take() {
+        others();
+        OTHERS.set(Some(others));
+    }
+}
+
 // SAFETY: it is a `SpinLock`, which it calls for each operation.
 unsafe impl ScopedRawMutex for Watched {
     fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         self.0.tries.fetch_add(1, SeqCst);
-        self.0.lock.try_with_lock(|| locked(f))
+        let result = self.0.lock.try_with_lock(|| locked(f));
+        others();
+        result
     }
 
     fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
         assert!(!LOCKED.get(), "would hang");
         self.0.waits.fetch_add(1, SeqCst);
-        self.0.lock.with_lock(|| locked(f))
+        let result = self.0.lock.with_lock(|| locked(f));
+        others();
+        result
     }
 
     fn is_locked(&self) -> bool {
@@ -184,6 +199,28 @@ fn promote_leaves_nothing_to_promote() {
     let promotions = map.promotions();
     map.promote();
     assert_eq!((map.promotions(), map.len(), map.garbage().is_empty()), (promotions, 1, true));
+}
+
+#[test]
+fn promote_ends_while_others_insert() {
+    let (map, _lock) = amended(50);
+    let map = Rc::new(map);
+    let (other, inserted) = (map.clone(), Rc::new(Cell::new(0)));
+    let count = inserted.clone();
+    OTHERS.set(Some(Box::new(move || {
+        // A new key each time: there is always something to promote. (A fixed map stays within its capacity.)
+        let n = count.get() + 1;
+        if n < 1_000 {
+            count.set(n);
+            other.insert(n + 2_000_000, 0);
+            other.remove(&(n + 2_000_000 - 8));
+        }
+    })));
+    let promotions = map.promotions();
+    map.promote();
+    OTHERS.take();
+    assert!(map.promotions() > promotions && inserted.get() > 0);
+    assert!(inserted.get() < 999, "it ended when they did");
 }
 
 #[test]
