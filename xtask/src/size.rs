@@ -100,9 +100,10 @@ fn read(path: &Path) -> Result<(Footprint, Option<u64>)> {
     let parse = || -> Result<_> {
         let file = std::fs::read(path)?;
         let elf = ElfFile32::<object::Endianness>::parse(&*file)?;
-        let footprint = elf.sections().map(|section| footprint(&section)).fold(Footprint::default(), |sum, section| {
-            Footprint { ram: sum.ram + section.ram, flash: sum.flash + section.flash }
-        });
+        let footprint = elf.sections().map(|section| footprint(section.flags(), section.kind(), section.size())).fold(
+            Footprint::default(),
+            |sum, section| Footprint { ram: sum.ram + section.ram, flash: sum.flash + section.flash },
+        );
         let Some(map) = elf.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.contains(MAP))) else {
             return Ok((footprint, None));
         };
@@ -118,13 +119,15 @@ fn read(path: &Path) -> Result<(Footprint, Option<u64>)> {
 }
 
 /// Flash holds what is loaded, the initial values of RAM included; RAM what can be written to.
-fn footprint<'data>(section: &impl ObjectSection<'data>) -> Footprint {
-    match section.flags() {
-        SectionFlags::Elf { sh_flags } if sh_flags & u64::from(SHF_ALLOC) != 0 => Footprint {
-            ram: if sh_flags & u64::from(SHF_WRITE) != 0 { section.size() } else { 0 },
-            flash: if section.kind() == SectionKind::UninitializedData { 0 } else { section.size() },
-        },
-        _ => Footprint::default(),
+fn footprint(flags: SectionFlags, kind: SectionKind, size: u64) -> Footprint {
+    let SectionFlags::Elf { sh_flags } = flags else { return Footprint::default() };
+    let has = |flag: u32| sh_flags & u64::from(flag) != 0;
+    if !has(SHF_ALLOC) {
+        return Footprint::default();
+    }
+    Footprint {
+        ram: if has(SHF_WRITE) { size } else { 0 },
+        flash: if kind == SectionKind::UninitializedData { 0 } else { size },
     }
 }
 
@@ -162,7 +165,7 @@ fn excesses(row: &Row) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use object::elf::{SHF_EXECINSTR, SHF_STRINGS, SHT_PROGBITS};
+    use object::elf::{SHF_EXECINSTR, SHF_STRINGS};
 
     use super::*;
 
@@ -174,15 +177,15 @@ mod tests {
 
     #[test]
     fn sections_count_where_they_take_memory() {
-        let of = |sh_type, sh_flags| {
-            let Footprint { ram, flash } = footprint(SectionFlags::Elf { sh_type, sh_flags }, 8);
+        let of = |kind, flags: u32| {
+            let Footprint { ram, flash } = footprint(SectionFlags::Elf { sh_flags: flags.into() }, kind, 8);
             (ram, flash)
         };
-        assert_eq!(of(SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR), (0, 8));
-        assert_eq!(of(SHT_PROGBITS, SHF_ALLOC), (0, 8));
-        assert_eq!(of(SHT_PROGBITS, SHF_ALLOC | SHF_WRITE), (8, 8), ".data has its initial values in flash");
-        assert_eq!(of(SHT_NOBITS, SHF_ALLOC | SHF_WRITE), (8, 0));
-        assert_eq!(of(SHT_PROGBITS, SHF_STRINGS), (0, 0), "debug information isn't loaded");
+        assert_eq!(of(SectionKind::Text, SHF_ALLOC | SHF_EXECINSTR), (0, 8));
+        assert_eq!(of(SectionKind::ReadOnlyData, SHF_ALLOC), (0, 8));
+        assert_eq!(of(SectionKind::Data, SHF_ALLOC | SHF_WRITE), (8, 8), ".data has its initial values in flash");
+        assert_eq!(of(SectionKind::UninitializedData, SHF_ALLOC | SHF_WRITE), (8, 0));
+        assert_eq!(of(SectionKind::OtherString, SHF_STRINGS), (0, 0), "debug information isn't loaded");
     }
 
     #[test]
