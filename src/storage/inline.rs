@@ -290,6 +290,32 @@ unsafe impl<K, V, const N: usize, const SPARE: usize> Storage<K, V> for Inline<K
     }
 }
 
+#[cfg(all(test, not(loom)))]
+mod tests {
+    extern crate std;
+
+    use std::iter;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// Contexts that overtake each other leave hints that are outdated.
+    #[test]
+    fn a_free_cell_is_found_whatever_the_hint_says() {
+        let cells = Cells::<u32, 3, 2>::new();
+        let all: Vec<_> = iter::from_fn(|| cells.reserve()).collect();
+        assert_eq!(all.len(), 5);
+        for &free in &all {
+            for hint in 0..=all.len() + 1 {
+                // SAFETY: reserved, and not in use.
+                unsafe { cells.release(free) };
+                cells.hint.store(hint, Ordering::Relaxed);
+                assert_eq!((cells.reserve(), cells.reserve()), (Some(free), None), "{hint}");
+            }
+        }
+    }
+}
+
 /// Models of the pool, for loom. The cells that are in use are told apart by a cell that loom watches.
 #[cfg(all(test, loom))]
 mod models {

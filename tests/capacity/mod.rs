@@ -19,17 +19,17 @@ pub fn kind<T, K, V>(result: Result<T, InsertError<K, V>>) -> Option<ErrorKind> 
 /// At `N` keys: a new one is refused, everything else works.
 fn at_capacity<const N: usize, const SPARE: usize>() {
     let mut map = FixedMap::<u32, u32, N, Lock, SPARE>::default();
-    assert_eq!(map.capacity(), N);
+    assert_eq!((map.capacity(), map.pin().capacity()), (N, N));
     let keys = N as u32;
     for promote in [false, true] {
-        assert!(map.is_empty() && !map.is_full());
+        assert!(map.is_empty() && !map.is_full() && !map.pin().is_full());
         for key in 0..keys {
             assert!(map.insert(key, key).unwrap().is_none());
         }
         if promote {
             map.promote();
         }
-        assert!(map.is_full());
+        assert!(map.is_full() && map.pin().is_full());
         let error = map.insert(keys, 7).unwrap_err();
         assert_eq!((error.key, error.value, error.kind), (keys, 7, ErrorKind::Full));
         assert_eq!(kind(map.try_insert(keys, 7)), Some(ErrorKind::Full));

@@ -145,10 +145,16 @@ impl Fault {
 
     fn test(&self, more: &str) -> Cmd {
         let (flags, line) = self.finder();
+        // Those of the checks themselves, which have built what the crate depends on.
+        let target = match self.check {
+            Check::Loom(_) => "target/loom",
+            Check::Shuttle(_) => "target/shuttle",
+            Check::Host(_) => "target",
+        };
         Cmd::new(&format!("{line} --quiet {more}"))
             .dir(COPY)
             .env("RUSTFLAGS", flags)
-            .env("CARGO_TARGET_DIR", TARGET_DIR)
+            .env("CARGO_TARGET_DIR", &root().join(target).to_string_lossy())
     }
 
     /// Plants the fault in the copy, and takes it out again when it was looked for.
@@ -175,9 +181,8 @@ impl Fault {
     }
 }
 
-/// Where the copy is, from the repository's root; and from there, where it is built.
+/// Where the copy is, from the repository's root.
 const COPY: &str = "target/faults/crate";
-const TARGET_DIR: &str = "../build";
 
 /// Plants the faults with one of `words` in their names or files, or all, or only `few` of them.
 pub fn run(words: &[String], few: bool) -> Result<()> {
