@@ -178,3 +178,40 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::mem::MaybeUninit;
+
+    use super::*;
+
+    type Small = InlineIndex<3, 1>;
+
+    fn contains(index: &Small, hash: usize, entry: *mut u32) -> bool {
+        index.find(hash, |other| other == entry) == Some(entry)
+    }
+
+    /// Four entries in six slots, wherever each begins: rows of slots go over the end, too.
+    #[test]
+    fn who_is_left_is_found_after_each_removal() {
+        const ENTRIES: usize = 4;
+        const SLOTS: usize = Small::SLOTS;
+        let first_hash_of = |home: usize| (home << 15).div_ceil(SLOTS);
+        for case in 0..ENTRIES * SLOTS.pow(ENTRIES as u32) {
+            let removed = case % ENTRIES;
+            let hash = |i: usize| first_hash_of(case / ENTRIES / SLOTS.pow(i as u32) % SLOTS);
+            // SAFETY: all bytes 0 are an empty index.
+            let mut index = unsafe { MaybeUninit::<Small>::zeroed().assume_init() };
+            let entries: [*mut u32; ENTRIES] = core::array::from_fn(|i| handle(i + 1));
+            for (i, &entry) in entries.iter().enumerate() {
+                assert_eq!(Small::home(hash(i)), case / ENTRIES / SLOTS.pow(i as u32) % SLOTS);
+                index.add(hash(i), entry);
+            }
+            index.remove(hash(removed), entries[removed], |entry| hash(number(entry) - 1));
+            for (i, &entry) in entries.iter().enumerate() {
+                assert_eq!(contains(&index, hash(i), entry), i != removed, "case {case}, entry {i}");
+            }
+            assert_eq!(Index::<u32>::len(&index), ENTRIES - 1);
+        }
+    }
+}
