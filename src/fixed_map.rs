@@ -18,8 +18,8 @@ use crate::twin_map::TwinMap;
 ///
 /// What is here needs memory; all other operations are those of [`TwinMap`].
 ///
-/// It does what `SyncMap` does, with the same guarantees: lookups that hit, overwriting and removing
-/// take no lock, from `main`, from an interrupt handler, from a task or from another core. What needs memory returns a
+/// It does what `SyncMap` does, with the same guarantees: looking up, overwriting and removing keys that are known (promoted)
+/// takes no lock, from `main`, from an interrupt handler, from a task or from another core. What needs memory returns a
 /// `Result`, and the error hands key and value back. No call ever waits for a reader.
 ///
 /// ```
@@ -62,7 +62,8 @@ use crate::twin_map::TwinMap;
 /// a `main` that iterates over copies.) Threads that are preempted while pinned, by others that write as fast as they can, can use up
 /// any number: on a host a `SyncMap` is the better choice, or a reader that copies.
 ///
-/// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good.
+/// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good; and like any guard that is
+/// forgotten it stays pinned, so that the map is `Busy` once its spares are used up.
 ///
 /// A handler that inserts *new* keys must be ready for `Busy`, whatever `SPARE` is. The entries of keys that were removed before
 /// are collected when a new key needs one, and if somebody is pinned just then, only after that; a `main` that calls

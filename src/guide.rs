@@ -20,7 +20,7 @@ pages! {
     memory,
     /// `N` and `SPARE` of a `FixedMap`.
     capacity,
-    /// Cortex-M0, M0+, M23, `riscv32imc`: what stands in, and what it costs.
+    /// Cortex-M0, M0+, M1, `riscv32imc`: what stands in, and what it costs.
     cores_without_cas,
     /// What is promised, and how it is checked.
     verification,

@@ -19,7 +19,8 @@ pub struct Stats {
     pub len: usize,
     /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps.
     pub promotions: usize,
-    /// How far the next promotion is prepared. `None` when no key is recent, and when whoever has the lock is at it.
+    /// How far the next promotion is prepared. `None` when no key is recent, and also when the lock is held at the moment, which
+    /// `stats` does not wait for.
     pub copy: Option<CopyProgress>,
     /// What was unlinked and is not freed yet.
     pub garbage: Garbage,

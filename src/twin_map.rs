@@ -296,8 +296,8 @@ where
 
     /// The value of a key.
     ///
-    /// A hit takes no lock. A miss takes it for a moment if a key was inserted since the last promotion, else it
-    /// does not either. Never allocates, frees or runs a destructor (a miss may promote, which retires a table).
+    /// A known key (one that was promoted) takes no lock. A recent or absent one takes it for a moment if a key was inserted since the
+    /// last promotion, else it does not either. Never allocates, frees or runs a destructor (a miss may promote, which retires a table).
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -313,7 +313,8 @@ where
         Never::unwrap(self.get_with::<Wait, Q>(key))
     }
 
-    /// The value of a key, without ever waiting for the lock: for interrupt handlers.
+    /// The value of a key, without waiting for who has the lock: for interrupt handlers. (To enter a critical section can mean to wait
+    /// for the one of another core.)
     ///
     /// # Errors
     ///
@@ -366,7 +367,7 @@ where
         self.pin().contains_key(key)
     }
 
-    /// As `insert`, but never waits and never aborts: for interrupt handlers.
+    /// As `insert`, but never waits for who has the lock (see [`try_get`](Self::try_get)), and never aborts: for interrupt handlers.
     ///
     /// # Errors
     ///

@@ -3,10 +3,10 @@
  * takes one out when the map is full. Until then, events with other identifiers are refused.
  *
  * $ cargo build --release --target-dir target
- * $ arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Os -Wall -Wextra -Werror -ffreestanding -nostdlib -z noexecstack
- *     -Wl,--gc-sections -Iinclude -Tlink.ld main.c target/thumbv7m-none-eabi/release/libtwinmap_u32.a
+ * $ arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Os -Wall -Wextra -Werror -ffreestanding -nostdlib -z noexecstack \
+ *     -Wl,--gc-sections -Iinclude -Tlink.ld main.c target/thumbv7m-none-eabi/release/libtwinmap_u32.a \
  *     -o target/twinmap-c
- * $ qemu-system-arm -M lm3s6965evb -icount shift=7 -nographic -semihosting-config enable=on,target=native
+ * $ qemu-system-arm -M lm3s6965evb -icount shift=7 -nographic -semihosting-config enable=on,target=native \
  *     -kernel target/twinmap-c
  */
 #include "twinmap_u32.h"

@@ -6,11 +6,13 @@ use mutex_traits::{ConstInit, ScopedRawMutex};
 
 /// A lock that masks interrupts, through the `critical-section` crate, while it is held.
 ///
-/// With it, every operation of a map may be called from every interrupt handler: the holder cannot be interrupted. The map
-/// holds its lock for a short, bounded time (see the crate's documentation).
+/// With it, every operation of a map may be called from every interrupt handler that it masks: the holder cannot be interrupted. (NMI
+/// and HardFault can interrupt it, and are to keep to what `SpinLock` allows.) The map holds its lock for a short, bounded time
+/// (see the crate's documentation).
 ///
-/// On a system with several cores, the `critical-section` implementation excludes the other cores as well; the one
-/// that a program links decides what the lock costs.
+/// On a system with several cores, link an implementation of `critical-section` that excludes the other cores as well, as those of HALs
+/// for such chips do; `cortex-m`'s does not. Whoever enters a section then waits for the one of another core, also in a `try_`
+/// operation. On one core nobody waits, and `try_` operations never give `WouldBlock`, but from a key's `Eq`.
 ///
 /// The lock is not reentrant, and says so: [`with_lock`](ScopedRawMutex::with_lock) within `with_lock` panics, which a key's
 /// `Eq` can bring about by calling the map it is in.

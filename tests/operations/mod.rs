@@ -61,6 +61,7 @@ fn perform<St: Memory>(operation: &str, map: &Map<St>, id: u32) {
         "get_or_insert" => St::get_or_insert(map, key, value),
         "update" => St::update(map, &key),
         "update_or_insert" => St::update_or_insert(map, key, value),
+        "try_update_or_insert" => drop(map.try_update_or_insert(key, |_| Value(false), value)),
         "compare_exchange" => _ = map.pin().compare_exchange(&key, &Value(false), value),
         "remove" => drop(map.remove(&key)),
         "try_remove" => drop(map.try_remove(&key)),

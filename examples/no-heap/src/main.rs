@@ -6,7 +6,7 @@
 //! cannot store (`Busy`). It must not try again at once, for main goes on only when the handler has returned.
 //!
 //! What it costs: all memory is in the `static`. This core has no compare-and-swap; with the feature
-//! `portable-atomic-unsafe-assume-single-core`, each masks interrupts for three or four instructions instead.
+//! `portable-atomic-unsafe-assume-single-core`, each masks interrupts for a few instructions instead.
 
 #![no_std]
 #![no_main]

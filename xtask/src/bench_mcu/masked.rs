@@ -9,7 +9,7 @@ use crate::cmd::root;
 /// The operations that are measured, by rows. Looking up an absent key, and iterating, are measured in a map of which no key is
 /// recent.
 const MEASURED: [(&str, &[&str]); 6] = [
-    ("`get`, `contains_key`: known key", &["hit", "hit-pinned"]),
+    ("`get`, `contains_key`, `get_or_insert`: known key", &["hit", "hit-pinned"]),
     ("`get`, `contains_key`: recent or absent key", &["miss"]),
     ("`insert`, `update`, `update_or_insert`, `compare_exchange`: known key", &["overwrite"]),
     ("`insert`, `get_or_insert`, `update_or_insert`: new key", &["insert", "churn-insert"]),

@@ -37,7 +37,7 @@ Flash for insert, get, remove and iterate, against an empty firmware, at `opt-le
 ";
 
 /// Of which all sizes show.
-const GROWTH: [&str; 5] = ["insert", "churn-insert", "remove", "iterate", "hit"];
+const GROWTH: [&str; 6] = ["insert", "churn-insert", "remove", "churn-remove", "iterate", "hit"];
 
 /// The one that the charts show.
 pub const CORE: &str = "thumbv7m";
@@ -111,8 +111,8 @@ fn operations(cell: impl Fn(&str, &str) -> String) -> String {
 
 /// Maps by operations, with the sizes in a cell.
 fn growth(of: impl Fn(&str) -> bool, figures: impl Fn(&str, &str) -> [Option<u64>; 3]) -> String {
-    let titles = GROWTH.map(|operation| if operation == "churn-insert" { "churn: insert" } else { operation });
-    let header = ["map"].into_iter().chain(titles).map(str::to_owned).collect::<Vec<_>>();
+    let titles = GROWTH.map(|operation| operation.replace("churn-", "churn: "));
+    let header = ["map".to_owned()].into_iter().chain(titles).collect::<Vec<_>>();
     let row = |&(subject, name): &(&str, &str)| {
         let cell = |operation| figures(subject, operation).map(number).join(" / ");
         [title(name)].into_iter().chain(GROWTH.map(cell)).collect()

@@ -105,8 +105,11 @@ fn table(counts: Counts) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::bench_mcu::{Rows, read};
+    use crate::cmd::root;
 
     #[test]
     fn what_is_between_the_comments_is_replaced() {
@@ -142,5 +145,19 @@ mod tests {
         let churn = |size| counts.worst(size, FIXED, "churn-insert").unwrap();
         assert!(churn(256) > 4 * churn(16), "a full FixedMap is not walked through");
         assert!(mean(SPIN, "hit") < mean(SYNC, "hit").min(mean(FIXED, "hit")), "hashbrown is not faster");
+
+        let ours = |name: &str| name.contains("SyncMap/") || name.contains("FixedMap/");
+        let masked =
+            record.rows.iter().filter(|(name, _)| ours(name)).filter_map(|(_, row)| row.get("masked").copied());
+        assert!(masked.max() < Some(1_000), "interrupts are masked for longer than is said");
+        let fixed = |core, kind, name| number(bytes(&record.rows, core, SIZE, "FixedMap/SpinLock", kind, name));
+        let size = format!(
+            "| {} bytes, in `.bss` | {} bytes | {} bytes |",
+            fixed(CORE, "memory", "static"),
+            fixed("thumbv6m", "flash", "bytes"),
+            fixed(CORE, "flash", "bytes")
+        );
+        let readme = fs::read_to_string(root().join(FILE)).unwrap();
+        assert!(readme.contains(&size), "the size of a FixedMap is {size}");
     }
 }
