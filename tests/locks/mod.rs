@@ -190,6 +190,24 @@ fn removals_that_leave_a_table_much_too_large_try_the_lock_and_do_not_wait() {
 }
 
 #[test]
+fn each_operation_that_takes_the_lock_moves_the_copy_on() {
+    let (map, _) = promoted(if GROWS { 500 } else { 100 });
+    map.insert(1_000_000, 1);
+    let (mut last, mut steps) = (0, 0);
+    while let Some(copy) = map.stats().copy.filter(|copy| copy.done < copy.buckets) {
+        assert!(copy.done > last || steps == 0, "{copy:?} after {steps} steps");
+        (last, steps) = (copy.done, steps + 1);
+        // New keys do it, and misses.
+        if steps % 2 == 0 {
+            map.insert(1_000_000 + steps, 1);
+        } else {
+            assert!(!map.contains_key(&999_999));
+        }
+    }
+    assert!(steps > 5, "{steps}");
+}
+
+#[test]
 fn promote_leaves_nothing_to_promote() {
     let keys = if GROWS { 1_000 } else { 100 };
     let (map, lock) = promoted(keys);
