@@ -4,10 +4,10 @@
 //!
 //! 1. *Seal*: the first new key after a promotion makes an empty table the `dirty`, and sets `amended` in the word `read`. The
 //!    table was allocated before the lock was taken; where all memory is there from the beginning, it takes no time to make one.
-//! 2. *Copy*: after each operation that held the lock, its caller takes it once more for a [`step`](Core::step) of the copy, which
+//! 2. *Copy*: after each operation that held the lock, its caller tries it once more for a [`step`](Core::step) of the copy, which
 //!    moves the cursor over some buckets of `read`: live entries go into `dirty` by the hash they keep, DELETED ones become
-//!    EXPUNGED and are noted in a list. (Go copies the whole map at once.) Calls that need the copy to be complete
-//!    take the lock again and again for one step each.
+//!    EXPUNGED and are noted in a list. (Go copies the whole map at once.) Calls that need the copy to be complete,
+//!    or that find `dirty` full, do a step in each section that they have waited for ([`advance`](Core::advance)), as often as it takes.
 //! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries (where memory is limited, also no
 //!    table retired that somebody still reads), or when it is full, or when it was asked for, `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
 //!
@@ -136,12 +136,6 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
     /// How far the copy is, if there is a `dirty`.
     pub(crate) fn progress(&self) -> Option<CopyProgress> {
         (!self.table.is_null()).then_some(CopyProgress { done: self.cursor, buckets: self.end })
-    }
-
-    /// Has `dirty` promoted when its copy is complete. `false`: there is none.
-    pub(crate) fn ask_if_there(&mut self) -> bool {
-        self.asked = !self.table.is_null();
-        self.asked
     }
 
     /// Whether there is a `dirty` with room for another key, beside what is yet to be copied.
@@ -286,16 +280,29 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         true
     }
 
-    /// Asks for a promotion, and starts a `dirty` if there is none.
+    /// Asks for a promotion and does a step towards it, for who cannot go on without. `false`: there is no `dirty`.
+    ///
+    /// In the section that its caller has waited for, and not in another one that is only tried, as after other operations: a lock
+    /// that is handed on to who waits for it would refuse that to all who do, for ever.
+    #[cfg_attr(small, inline(never))]
+    pub(crate) fn advance(&self, dirty: &mut Dirty<K, V, St::Index>) -> bool {
+        let is_there = !dirty.table.is_null();
+        dirty.asked = is_there;
+        self.step(dirty);
+        is_there
+    }
+
+    /// [`advance`](Self::advance), or starts a `dirty` if there is none.
     pub(crate) fn ask(&self, dirty: &mut Dirty<K, V, St::Index>) -> Result<(), NeedsTable> {
-        if dirty.table.is_null() {
+        if !self.advance(dirty) {
             self.seal(dirty)?;
+            dirty.asked = true;
         }
-        dirty.asked = true;
         Ok(())
     }
 
     /// One step of the copy, and the promotion when it is due.
+    #[cfg_attr(small, inline(never))]
     pub(crate) fn step(&self, dirty: &mut Dirty<K, V, St::Index>) {
         if dirty.table.is_null() {
             return;

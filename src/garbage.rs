@@ -108,6 +108,9 @@ const FEW: usize = 2;
 /// a host, with its stripes, looking costs more than the write.
 const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
 
+/// So many times one collector goes round for those who came meanwhile: other cores, or destructors, so deep as they may be nested.
+const ROUNDS: usize = 32;
+
 const IDLE: usize = 0;
 const BUSY: usize = 1;
 const AGAIN: usize = 2;
@@ -286,17 +289,22 @@ impl<K, V, I> Collector<K, V, I> {
         self.collector.compare_exchange(BUSY, IDLE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// What the collector does, until nobody says AGAIN.
+    /// What the collector does, until nobody says AGAIN; but not for ever, while others write as fast as it frees.
     fn work<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         let idle = IdleOnUnwind(&self.collector);
         let mut left = if matches!(effort, Effort::Few) { FEW } else { SOME };
-        loop {
+        let mut rounds = 0..ROUNDS;
+        // (At its end, `idle` is dropped: the rest is the next write's.)
+        while rounds.next().is_some() {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
             self.collector.swap(BUSY, Ordering::AcqRel);
             // SAFETY: this caller is the collector (invariant 2).
             unsafe {
                 while self.take_over(storage, readers) {
                     self.free_batch(storage, readers);
+                    if rounds.next().is_none() {
+                        return;
+                    }
                 }
                 let all = matches!(effort, Effort::All);
                 while (all || left > 0) && self.free_dead(storage, readers) {
@@ -304,10 +312,10 @@ impl<K, V, I> Collector<K, V, I> {
                 }
             }
             if self.leave() {
-                break;
+                core::mem::forget(idle);
+                return;
             }
         }
-        core::mem::forget(idle);
     }
 
     /// Takes a batch if there is none. Whether its grace period is over.
@@ -459,7 +467,8 @@ fn waiting(readers: &Readers) -> usize {
     readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.retired.waiting.load(Ordering::Relaxed)))
 }
 
-/// Lets the next collector in when a destructor panics. Should one have said AGAIN, the rest waits for the next write.
+/// Lets the next collector in when a destructor panics, or there were rounds enough. Should one have said AGAIN, the rest waits for
+/// the next write.
 struct IdleOnUnwind<'a>(&'a AtomicUsize);
 
 impl Drop for IdleOnUnwind<'_> {

@@ -295,15 +295,17 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         let mut eq = |other: &K| key.as_ref() == Some(other);
         if !dirty.has_room(&self.storage) {
-            let in_dirty = self.probe_outlined(dirty.table(&self.storage), hash, &mut eq);
-            if let Some(handle) = in_dirty {
-                dirty.miss();
-                // SAFETY: from `dirty`, under the lock and the pin.
-                return self.revive_locked(unsafe { self.entry(handle) }, node);
-            }
-            if dirty.ask_if_there() {
-                // The step that follows copies, or promotes.
-                return InsertOutcome::Raced;
+            // (With a limit a table is never full: there is none.)
+            if St::LIMIT.is_none() {
+                let in_dirty = self.probe_outlined(dirty.table(&self.storage), hash, &mut eq);
+                if let Some(handle) = in_dirty {
+                    dirty.miss();
+                    // SAFETY: from `dirty`, under the lock and the pin.
+                    return self.revive_locked(unsafe { self.entry(handle) }, node);
+                }
+                if self.advance(dirty) {
+                    return InsertOutcome::Raced;
+                }
             }
             if !self.count.has_room() {
                 return InsertOutcome::Rejected(self.full_or_busy());

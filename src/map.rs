@@ -314,9 +314,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(result)
     }
 
-    #[cfg_attr(not(small), inline(never))]
+    #[inline(never)]
     fn step_locked(&self) {
-        // When somebody else has the lock now, that is who does a step.
+        // When somebody else has the lock now, that is who may do a step; who cannot go on without one waits for it (`advance`).
         let _ = self.section::<Try, _>(|dirty| self.step(dirty));
     }
 

@@ -83,7 +83,7 @@ impl<K, V, St: Storage<K, V>, L, S> Pinned<'_, TwinMap<K, V, St, L, S>> {
         self.map.garbage()
     }
 
-    /// Frees what was unlinked before this guard was made, and is seen by no other: [`TwinMap::reclaim`].
+    /// As [`TwinMap::reclaim`], but while this guard is there, at most what was unlinked before it was made.
     pub fn reclaim(&self) {
         self.map.reclaim();
     }
@@ -346,15 +346,18 @@ where
     {
         let hash = self.map.hash(key);
         let core = &self.map.core;
+        let mut last = None;
         let exchanged = core.with_memory::<Wait, _, _>(new, |new| {
             match core.compare_exchange(&self.pin, hash, |k| key.equivalent(k), current, new) {
-                Err(CompareExchangeError { new, kind: Some(kind), .. }) => Err((new, kind.into())),
+                Err(CompareExchangeError { new, found, kind: Some(kind) }) => {
+                    last = found;
+                    Err((new, kind.into()))
+                }
                 done => Ok(done),
             }
         });
         core.collect(Effort::Some);
-        exchanged
-            .unwrap_or_else(|(new, kind)| Err(CompareExchangeError { new, found: self.get(key), kind: Some(kind) }))
+        exchanged.unwrap_or_else(|(new, kind)| Err(CompareExchangeError { new, found: last, kind: Some(kind) }))
     }
 
     /// Removes a key, and returns the value that it had: [`TwinMap::remove`].

@@ -151,9 +151,11 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
         Pinned::new(self, self.core.pin())
     }
 
-    /// Frees what was unlinked and is seen by no reader any more. Never waits; runs destructors.
+    /// Frees what was unlinked and is seen by no reader any more: with nobody pinned, everything. Never waits; runs destructors.
     ///
-    /// Every write does this as well. It is of use after long pins, or where no write follows.
+    /// A write does this as well, though not all of it: removed keys a few at a time, and on a host little while somebody is pinned. So this
+    /// is of use after long pins, or where no write follows. What was unlinked while pins overlap may have to wait for one that was made
+    /// after it, too.
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([(1, "a")]);

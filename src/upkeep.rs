@@ -4,7 +4,6 @@
 
 use mutex_traits::ScopedRawMutex;
 
-use crate::dirty::Dirty;
 use crate::error::ErrorKind;
 use crate::garbage::Effort;
 use crate::insert::Why;
@@ -35,7 +34,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let mut now = start;
         // A table that became `read` in the meantime was complete when it did.
         while now.amended() && now.word == start.word {
-            self.locked::<A, _>(Dirty::ask_if_there)?;
+            self.section::<A, _>(|dirty| self.advance(dirty))?;
             now = self.snapshot(pin);
         }
         Ok(now.table)
@@ -144,7 +143,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Asks for a promotion, and does a step towards it. `false`: no memory for a table.
     fn ask_locked<A: Acquire>(&self) -> Result<bool, A::Error> {
         loop {
-            match self.locked::<A, _>(|dirty| self.ask(dirty))? {
+            match self.section::<A, _>(|dirty| self.ask(dirty))? {
                 Ok(()) => return Ok(true),
                 Err(table) if self.prepare::<A>(table)? => {}
                 Err(_) => return Ok(false),

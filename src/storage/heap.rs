@@ -107,7 +107,7 @@ impl<T> Place<T> {
 
     #[inline]
     fn put(&self, memory: *mut T) -> bool {
-        // Release: pairs with the Acquire in `reserve`. Relaxed loads: only hints.
+        // Release: pairs with the Acquire in `take`. Relaxed loads: only hints.
         self.0.load(Ordering::Relaxed).is_null()
             && self.0.compare_exchange(ptr::null_mut(), memory, Ordering::Release, Ordering::Relaxed).is_ok()
     }

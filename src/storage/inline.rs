@@ -139,7 +139,7 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
         let word = self.hint.load(Ordering::Relaxed) << 1;
         // SAFETY: a handle of this pool (the caller's promise).
         let cell = unsafe { self.cell(handle) };
-        // Release: pairs with the Acquire in `reserve`.
+        // Release: pairs with the Acquire in `take`.
         cell.link.store(word, Ordering::Release);
         self.hint.store(number(handle), Ordering::Relaxed);
     }

@@ -256,6 +256,33 @@ fn hits_and_writes_of_promoted_keys_work_from_eq_under_the_lock() {
     assert_eq!(map.len(), 1);
 }
 
+/// Nor does another core that writes as fast as this one frees.
+#[test]
+fn a_destructor_that_always_writes_again_does_not_keep_the_first_writer() {
+    static MAP: LazyLock<Map<u32, Again>> = LazyLock::new(Map::default);
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+
+    struct Again;
+
+    impl Drop for Again {
+        fn drop(&mut self) {
+            if DROPS.fetch_add(1, SeqCst) < 1_000 {
+                MAP.insert(1, Again);
+            }
+        }
+    }
+
+    MAP.insert(1, Again);
+    MAP.promote();
+    for _ in 0..3 {
+        let before = DROPS.load(SeqCst);
+        MAP.insert(1, Again);
+        // And what is left is the next write's.
+        let drops = DROPS.load(SeqCst) - before;
+        assert!((1..300).contains(&drops), "{drops}");
+    }
+}
+
 #[test]
 fn destructors_that_remove_the_next_one_do_not_nest() {
     static MAP: LazyLock<Map<u32, Next>> = LazyLock::new(Map::default);
