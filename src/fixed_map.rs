@@ -63,8 +63,8 @@ use crate::twin_map::TwinMap;
 /// a `main` that iterates over copies.) Threads that are preempted while pinned, by others that write as fast as they can, can use up
 /// any number: on a host a `SyncMap` is the better choice, or a reader that copies.
 ///
-/// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good; and like any guard that is
-/// forgotten it stays pinned, so that the map is `Busy` once its spares are used up.
+/// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good; and like any
+/// guard that is forgotten it stays pinned, so that the map is `Busy` once its spares are used up.
 ///
 /// A handler that inserts *new* keys must be ready for `Busy`, whatever `SPARE` is. The entries of keys that were removed before
 /// are collected when a new key needs one, and if somebody is pinned just then, only after that; a `main` that calls
