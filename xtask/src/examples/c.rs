@@ -20,19 +20,11 @@ pub fn build(Firmware { folder, .. }: &Firmware) -> Result<Cmd> {
     Ok(Cmd::new(&run).dir(folder))
 }
 
-/// The commands in a comment at the top: each begins after a `$`, and goes on in the lines that are indented below.
+/// The commands in a comment at the top: each begins after a `$`, and goes on in the next line after a backslash.
 fn commands(source: &str) -> Vec<String> {
-    let mut commands: Vec<String> = Vec::new();
-    let comment = source.lines().skip(1).take_while(|line| *line != " */");
-    for line in comment.filter_map(|line| line.strip_prefix(" * ")) {
-        if let Some(command) = line.strip_prefix("$ ") {
-            commands.push(command.to_owned());
-        } else if let (Some(command), true) = (commands.last_mut(), line.starts_with("    ")) {
-            *command += " ";
-            *command += line.trim_start();
-        }
-    }
-    commands
+    let comment: Vec<_> = source.lines().skip(1).take_while(|line| *line != " */").collect();
+    let joined = comment.join("\n").replace("\\\n *     ", "");
+    joined.lines().filter_map(|line| line.strip_prefix(" * $ ")).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -41,7 +33,7 @@ mod tests {
 
     #[test]
     fn commands_are_found_in_the_comment_at_the_top() {
-        let source = "/* About it.\n * More.\n *\n * $ make it\n *     -fast\n * $ run it\n */\n * $ no comment\n";
+        let source = "/* About it.\n * More.\n *\n * $ make it \\\n *     -fast\n * $ run it\n */\n * $ no comment\n";
         assert_eq!(commands(source), ["make it -fast", "run it"]);
     }
 }
