@@ -54,6 +54,15 @@ for_both! {
         assert!(after.locked - before.locked > 1);
     }
 
+    a_pinned_map_shows_the_same_figures<Map>() {
+        let map: Map = (0..10).map(|key| (key, key)).collect();
+        let of_the_map = map.stats();
+        let pinned = map.pin().stats();
+        // (To look takes the lock once.)
+        assert_eq!((pinned.len, pinned.promotions, pinned.copy), (of_the_map.len, of_the_map.promotions, of_the_map.copy));
+        assert_eq!((pinned.len, pinned.locked), (10, of_the_map.locked + 1));
+    }
+
     peaks_stay<Map>() {
         let map: Map = (0..10).map(|key| (key, key)).collect();
         assert_eq!((map.stats().peak_len, map.stats().peak_garbage), (10, 0));
