@@ -74,6 +74,13 @@ for_both! {
             }
             map.remove(&4);
             assert_eq!(map.garbage().values, 4);
+            // Each kind is counted.
+            map.promote();
+            let _ = map.insert(3, 0);
+            let waiting = map.garbage();
+            assert!(waiting.entries > 0 && waiting.tables == 1, "{waiting:?}");
+            let all = waiting.values + waiting.entries + waiting.tables;
+            assert_eq!(map.stats().peak_garbage, all);
         }
         map.clear();
         let stats = map.stats();
