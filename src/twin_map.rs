@@ -482,7 +482,7 @@ where
         updated.map_err(|((), kind)| kind)
     }
 
-    /// As `update_or_insert`, but never waits and never aborts: for interrupt handlers.
+    /// As `update_or_insert`, but never waits for who has the lock (see [`try_get`](Self::try_get)), and never aborts: for interrupt handlers.
     ///
     /// # Errors
     ///
