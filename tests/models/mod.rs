@@ -15,7 +15,6 @@ mod reuse;
 mod store_expunge;
 
 use std::hash::{BuildHasherDefault, Hasher};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
@@ -151,19 +150,19 @@ impl Drop for Model {
 }
 
 /// Explores a model with at most `preemptions` switches away from a thread that could go on (fewer if the map has too many
-/// steps), or as many as `LOOM_MAX_PREEMPTIONS` says if that is more.
+/// steps), or one more if `LOOM_MAX_PREEMPTIONS` asks for it: with each, there are some ten times as many executions.
 ///
 /// A thread that blocks is not counted. Most faults in lock-free algorithms need one or two preemptions (Musuvathi and
 /// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
-    let executions = executions(crate::preemptions(preemptions)..=usize::MAX, model);
-    assert!(executions > 10, "the model has next to nothing to explore");
+    assert!(executions(preemptions, model) > 10, "the model has next to nothing to explore");
 }
 
-/// The same with a least and a largest number of preemptions; returns how many executions there were.
-pub fn executions(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) -> isize {
+/// The same; returns how many executions there were.
+pub fn executions(preemptions: usize, model: impl Fn() + Sync + Send + 'static) -> isize {
     let mut builder = loom::model::Builder::new();
-    let preemptions = builder.preemption_bound.unwrap_or(0).clamp(*preemptions.start(), *preemptions.end());
+    let preemptions = crate::preemptions(preemptions);
+    let preemptions = builder.preemption_bound.unwrap_or(0).clamp(preemptions, preemptions + 1);
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 100_000;
     let executions = Arc::new(AtomicIsize::new(0));

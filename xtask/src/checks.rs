@@ -214,7 +214,7 @@ fn loom(effort: Effort) -> Result<Outcome> {
     let mut test = with_features(cargo("test --release --lib --test loom_* --target-dir target/loom"), TESTED)
         .env("RUSTFLAGS", "--cfg loom");
     if effort.long {
-        // At least that many in every model, on top of what each needs.
+        // One more in each model that has fewer.
         test = test.env("LOOM_MAX_PREEMPTIONS", "4");
     }
     test.run()?;
