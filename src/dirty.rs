@@ -1,15 +1,17 @@
 //! What the lock protects: `dirty`, the incremental copy that fills it, and its promotion.
 //!
+//! (Of a map that grows. Where memory is limited, there never is a `dirty`: module [`in_place`](crate::in_place).)
+//!
 //! # The life of a `dirty`
 //!
 //! 1. *Seal*: the first new key after a promotion makes an empty table the `dirty`, and sets `amended` in the word `read`. The
-//!    table was allocated before the lock was taken; where all memory is there from the beginning, it takes no time to make one.
+//!    table was allocated before the lock was taken.
 //! 2. *Copy*: after each operation that held the lock, its caller tries it once more for a [`step`](Core::step) of the copy, which
 //!    moves the cursor over some buckets of `read`: live entries go into `dirty` by the hash they keep, DELETED ones become
 //!    EXPUNGED and are noted in a list. (Go copies the whole map at once.) Calls that need the copy to be complete,
 //!    or that find `dirty` full, do a step in each section that they have waited for ([`advance`](Core::advance)), as often as it takes.
-//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries (where memory is limited, also no
-//!    table retired that somebody still reads), or when it is full, or when it was asked for, `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
+//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries, or when it is full, or when it was asked for,
+//!    `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
 //!
 //! No section under the lock depends on the number of entries, none allocates, and none both inserts and copies: with a lock
 //! that masks interrupts, its longest section is what they wait for.
@@ -21,8 +23,7 @@
 //! [`map`](crate::map)). So at most min(U, entries of `read`) entries are copied; as much of `dirty` is *reserved* for
 //! them at the seal. A new key is added only where that leaves room, and each entry that is copied gives up
 //! a place. Hence the copy always finds room, a full table is always one that can be promoted as soon as the copy is complete, and
-//! neither growth nor tombstones ever rehash one under the lock. (Where the number of keys has a limit, a table takes all
-//! entries that there is memory for, and is never full.)
+//! neither growth nor tombstones ever rehash one under the lock.
 //!
 //! So that new keys do not have to wait for the copy, the capacity has room for one in each step besides: the copy is then
 //! complete before they have used it up. The size follows what is live: the next table is larger when
@@ -43,15 +44,9 @@ use crate::storage::{Chain, Index, Owned, Pool, Storage, Table};
 use crate::sync::{Ordering, add, fence};
 
 /// How far a step of the copy goes: until it was so much work, which is three live entries, or sixteen buckets that are
-/// empty. (A power of two: cores without a division are to calculate with it.) The models' tables have four buckets, or twelve where
-/// memory is limited: there, a copy takes several steps too.
-const fn step_work(limit: Option<usize>) -> usize {
-    match limit {
-        _ if cfg!(not(loom)) => 16,
-        None => COPY_WORK,
-        Some(_) => 4,
-    }
-}
+/// empty. (A power of two: cores without a division are to calculate with it.) The models' tables have four buckets: there, a copy
+/// takes several steps too.
+const STEP_WORK: usize = if cfg!(loom) { COPY_WORK } else { 16 };
 
 /// The work on a bucket, in empty ones: on an entry that is copied, and on one that is not.
 const COPY_WORK: usize = 6;
@@ -79,14 +74,9 @@ pub(crate) struct Dirty<K, V, I> {
     _entries: PhantomData<*mut Entry<K, V>>,
 }
 
-/// A `dirty` needs a table.
+/// A `dirty` needs a table, of this capacity.
 #[derive(Clone, Copy)]
-pub(crate) enum NeedsTable {
-    /// Of this capacity.
-    Of(usize),
-    /// There is none.
-    NoMemory,
-}
+pub(crate) struct NeedsTable(usize);
 
 /// What a removal did under the lock.
 pub(crate) enum Taken<K, V> {
@@ -218,35 +208,26 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let copied = entries.min(live);
         // (No overflow: an entry and its node take more bytes than the work they are, and so does a bucket.)
         let work = buckets + COPY_WORK * copied + EXPUNGE_WORK * (entries - copied);
-        let capacity = copied + work.div_ceil(step_work(St::LIMIT)) + 2;
-        let table = match St::LIMIT {
-            // All memory is there, and an empty table is made in no time.
-            Some(_) => self.storage.table(capacity).map(Owned::publish).ok_or(NeedsTable::NoMemory),
-            None if dirty.next_room(&self.storage) >= capacity => {
-                Ok(core::mem::replace(&mut dirty.next, ptr::null_mut()))
-            }
-            None => Err(NeedsTable::Of(capacity)),
-        };
-        dirty.table = table.inspect_err(|_| {
+        let capacity = copied + work.div_ceil(STEP_WORK) + 2;
+        if dirty.next_room(&self.storage) < capacity {
             // Nothing was added to a `dirty` that does not exist.
             self.read.store(word, Ordering::SeqCst);
-        })?;
+            return Err(NeedsTable(capacity));
+        }
+        dirty.table = core::mem::replace(&mut dirty.next, ptr::null_mut());
         (dirty.cursor, dirty.end, dirty.reserved, dirty.misses) = (0, buckets, copied, 0);
         dirty.fresh = true;
-        if St::LIMIT.is_none() {
-            let new = dirty.table(&self.storage).map_or(0, |table| table.index().buckets());
-            self.buckets.store(buckets.max(new), Ordering::Relaxed);
-        }
+        let new = dirty.table(&self.storage).map_or(0, |table| table.index().buckets());
+        self.buckets.store(buckets.max(new), Ordering::Relaxed);
         Ok(())
     }
 
     /// Allocates a table for the next `dirty`, before the lock is taken. `false`: no memory.
     #[cfg_attr(not(small), cold)]
-    pub(crate) fn prepare<A: Acquire>(&self, needs: NeedsTable) -> Result<bool, A::Error>
+    pub(crate) fn prepare<A: Acquire>(&self, NeedsTable(capacity): NeedsTable) -> Result<bool, A::Error>
     where
         L: ScopedRawMutex,
     {
-        let NeedsTable::Of(capacity) = needs else { return Ok(false) };
         // Never so; but known to the compiler, which leaves out all of this for a `FixedMap`.
         if St::LIMIT.is_some() {
             return Ok(false);
@@ -310,7 +291,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         // SAFETY: `read` changes under the lock only.
         if let Some(read) = unsafe { self.table(self.read.load(Ordering::SeqCst)) } {
             let mut work = 0;
-            while dirty.cursor < dirty.end && work < step_work(St::LIMIT) {
+            while dirty.cursor < dirty.end && work < STEP_WORK {
                 work += read.index().bucket(dirty.cursor).map_or(1, |handle| self.copy(dirty, handle));
                 dirty.cursor += 1;
             }
@@ -319,10 +300,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             return;
         }
         dirty.reserved = 0;
-        // The tables are few where memory is limited. If one still waits for whoever is pinned on it, another one that does
-        // would leave none for new keys: better slow than refused.
-        let due = || dirty.is_ripe(&self.storage) && (St::LIMIT.is_none() || self.garbage.tables() == 0);
-        if dirty.asked || due() {
+        if dirty.asked || dirty.is_ripe(&self.storage) {
             self.promote_locked(dirty);
         }
     }
@@ -360,9 +338,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             0 => (ptr::null_mut(), table, 0),
             _ => (table, ptr::null_mut(), index.buckets()),
         };
-        if St::LIMIT.is_none() {
-            self.buckets.store(buckets, Ordering::Relaxed);
-        }
+        self.buckets.store(buckets, Ordering::Relaxed);
         let old = self.read.swap(next, Ordering::SeqCst).map_addr(|addr| addr & !1);
         add(&self.promotions, 1);
         // SAFETY: `old` is not `read` any more, and alone led to the expunged entries (without it there are none); `unused` never

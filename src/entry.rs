@@ -1,7 +1,7 @@
 //! One entry: a key, and a slot with the state of its value. Every transition of the slot is in this file.
 //!
-//! An entry is shared by the tables `read` and `dirty`, so that a store through either is seen through both. Its slot
-//! is one atomic word:
+//! An entry is shared by the tables `read` and `dirty`, so that a store through either is seen through both. (Where memory is limited
+//! there is one table: module [`in_place`](crate::in_place).) Its slot is one atomic word:
 //!
 //! ```text
 //!            replace                   expunge
@@ -16,7 +16,7 @@
 //! # Invariants
 //!
 //! 1. EXPUNGED is for good: an entry in this state is not in `dirty`, takes no value any more, and whoever meets it
-//!    looks for the key elsewhere. (Go revives expunged entries. With this rule all that a copy expunged is freed
+//!    looks for the key elsewhere, if there is a `dirty`. (Go revives expunged entries. With this rule all that a copy expunged is freed
 //!    as one list when `dirty` is promoted, and no state has to be looked at again.)
 //! 2. A transition is one compare-and-swap from the state it was decided on, or, in [`kill`](Entry::kill), a swap whose
 //!    result tells what was there. Whoever took a node out of the slot retires it, or frees it at a moment when nobody is
@@ -117,7 +117,7 @@ impl<K, V> Entry<K, V> {
         exchange(&self.slot, current, deleted())
     }
 
-    /// DELETED → EXPUNGED. The caller holds the lock, and the entry is not in `dirty`.
+    /// DELETED → EXPUNGED. The caller holds the lock, and the entry is not in `dirty`, if there is one.
     pub(crate) fn expunge(&self) -> Result<(), State<V>> {
         exchange(&self.slot, deleted(), expunged())
     }

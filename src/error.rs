@@ -4,7 +4,7 @@ use core::fmt;
 
 /// The lock is held, and the call would have to wait for it.
 ///
-/// What the `try_` operations report when a key has to be looked up under the lock.
+/// What the `try_` operations report when a key has to be looked up under the lock. (In a `FixedMap`, only when it is inserted.)
 ///
 /// ```
 /// use twinmap::{ScopedRawMutex, SpinLock, SyncMap, WouldBlock};

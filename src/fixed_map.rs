@@ -18,9 +18,10 @@ use crate::twin_map::TwinMap;
 ///
 /// What is here needs memory; all other operations are those of [`TwinMap`].
 ///
-/// It does what `SyncMap` does, with the same guarantees: looking up, overwriting and removing keys that are known (promoted)
-/// takes no lock, from `main`, from an interrupt handler, from a task or from another core. What needs memory returns a
-/// `Result`, and the error hands key and value back. No call ever waits for a reader.
+/// It does what `SyncMap` does, with the same guarantees, and more: every key is known as soon as it was inserted, so looking one up,
+/// also one that is not there, overwriting and iterating never take the lock, from `main`, from an interrupt handler, from a
+/// task or from another core. Removing tries it, and does not need it. What needs memory returns a `Result`, and the error hands key and value
+/// back. No call ever waits for a reader.
 ///
 /// ```
 /// use twinmap::{ErrorKind, FixedMap};
@@ -66,21 +67,21 @@ use crate::twin_map::TwinMap;
 /// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good; and like any
 /// guard that is forgotten it stays pinned, so that the map is `Busy` once its spares are used up.
 ///
-/// A handler that inserts *new* keys must be ready for `Busy`, whatever `SPARE` is. The entries of keys that were removed before
-/// are collected when a new key needs one, and if somebody is pinned just then, only after that; a `main` that calls
-/// [`promote`](TwinMap::promote) now and then, with nothing pinned, has them collected ahead. And new keys need a table to
-/// go into, of which there are three: one that is read, one for them, and one that somebody still reads. Promotion, by iteration
-/// for instance, turns the second into the first. So under one pin there is room for new keys until the map was promoted twice.
+/// Besides, [`clear`](TwinMap::clear) gives up the table, of which there are two: when a map that was filled again is cleared a second time
+/// under one pin, new keys are `Busy` until that pin is gone.
 ///
 /// # Size and cost
 ///
-/// On a 32-bit core a map of 32-bit keys and values takes 180 bytes, and 33 for each of its `N + SPARE` cells: 8 for a
-/// value and its link, 16 for a key and its hash, slot and link, 9 for its places in three tables. A `static` one is all zeros
+/// On a 32-bit core a map of 32-bit keys and values takes 152 bytes, and 32 for each of its `N + SPARE` cells: 8 for a
+/// value and its link, 16 for a key and its hash, slot and link, 8 for its places in two tables. A `static` one is all zeros
 /// at first, and takes no flash.
 ///
-/// A map with room to spare does what it does in constant time, as `SyncMap`. The fuller it is of keys, the more often
-/// a new one has to have the memory of removed ones collected first, which takes a walk through the map: of a full map, one
-/// walk for each 1 to `SPARE` new keys. The walk takes the lock for one short step after the other.
+/// Everything is done in constant time on average (`clear`, and what iterates, in time proportional to the map's size), however full the map is
+/// and however many keys have come and gone: a new key is put into the table in its place, and a removed one is taken out of it, each in
+/// one short section under the lock, which goes along one chain of the hash table: as many chains as cells, so one entry or two, rarely
+/// more than six. A removal only tries the lock. When somebody else has it, the key's entry stays in the
+/// table, with the key, until the same key comes back, or a new key finds no memory and has all that were left there taken out, which takes a
+/// walk through the map; [`promote`](TwinMap::promote) does that ahead.
 ///
 /// Of a hash, the lowest 15 bits are used, as a fraction: a hasher that returns small keys as they are puts them all in one
 /// place.
@@ -135,8 +136,7 @@ where
 {
     /// Sets the value of a key; returns the one that it had.
     ///
-    /// Overwriting a value takes no lock once the key was promoted. A new key takes the lock for a moment; when removed keys
-    /// still have all spare memory, for as many moments as it takes to walk the map.
+    /// Overwriting a value takes no lock. A new key takes the lock for a moment.
     ///
     /// # Errors
     ///

@@ -9,7 +9,8 @@
 //!
 //! A promotion retires one object, the old table, and with it the list of the entries that the copy has expunged: they can be as
 //! many as the map has keys. When its grace period is over, the list is put to those that are *dead*, by two words, and each write
-//! frees a few of them: it must not be for one write to free what many have removed.
+//! frees a few of them: it must not be for one write to free what many have removed. (Where memory is limited, nothing is promoted: an
+//! entry is retired by its removal, and goes where its node goes, [`join`].)
 //!
 //! # Invariants
 //!
@@ -80,7 +81,7 @@ pub struct Garbage {
     pub values: usize,
     /// Keys that were removed.
     pub entries: usize,
-    /// Tables that were replaced.
+    /// Tables that were replaced, or cleared.
     pub tables: usize,
 }
 
@@ -149,8 +150,13 @@ impl<K, V, I> Collector<K, V, I> {
         readers: &Readers,
         node: *mut Node<V>,
     ) {
-        // SAFETY: unlinked by the caller, who alone may retire it.
-        unsafe { self.retire(storage, readers, tagged(node, Kind::Node), 1) };
+        // SAFETY: unlinked by the caller, who alone may retire it, and what goes with it.
+        unsafe {
+            if let Some(entry) = companion(storage, node) {
+                self.retire_entry(storage, readers, entry);
+            }
+            self.retire(storage, readers, tagged(node, Kind::Node), 1);
+        }
     }
 
     /// # Safety
@@ -229,8 +235,8 @@ impl<K, V, I> Collector<K, V, I> {
         }
     }
 
-    /// Frees a node that the caller unlinked under a pin which is gone, if nobody else is pinned, and else retires it; and
-    /// frees what can be freed now. A write in a map that nobody reads at the time thus goes without the lists.
+    /// Frees a node that the caller unlinked under a pin which is gone, and the entry that goes with it, if nobody else is pinned, and
+    /// else retires them; and frees what can be freed now. A write in a map that nobody reads at the time thus goes without the lists.
     ///
     /// # Safety
     ///
@@ -250,7 +256,7 @@ impl<K, V, I> Collector<K, V, I> {
                 self.retire_node(storage, readers, node);
                 return self.collect(storage, readers, Effort::Some);
             }
-            if needs_drop::<V>() {
+            if needs_drop::<V>() || St::LIMIT.is_some() && needs_drop::<K>() {
                 // A destructor that writes to the map comes here again. It is not to go deeper and deeper: the one within it
                 // finds a collector at work, and leaves.
                 // Acquire: pairs with the Release of the last collector.
@@ -259,13 +265,13 @@ impl<K, V, I> Collector<K, V, I> {
                     return self.collect_outlined(storage, readers, Effort::Some);
                 }
                 let idle = IdleOnUnwind(&self.collector);
-                free(storage, node);
+                free_both(storage, node);
                 core::mem::forget(idle);
                 if !self.leave() {
                     return self.work(storage, readers, Effort::Some);
                 }
             } else {
-                free(storage, node);
+                free_both(storage, node);
             }
             // (It was idle: `collect` would only look again.)
             if waiting(readers) != 0 {
@@ -447,6 +453,48 @@ impl<K, V, I> Collector<K, V, I> {
         let rest = Rest(self, storage, readers);
         drop(Rest(self, storage, readers));
         core::mem::forget(rest);
+    }
+}
+
+/// Sends an entry where this node goes, both of which were unlinked at once: what is freed or retired together has one way. With a limit
+/// only.
+///
+/// # Safety
+///
+/// The caller took the node out of the slot of this entry, and the entry out of all tables; both are its to retire.
+pub(crate) unsafe fn join<K, V, St: Storage<K, V>>(storage: &St, node: *mut Node<V>, entry: *mut Entry<K, V>) {
+    // SAFETY: the node is in no list, as long as it is the caller's.
+    unsafe { storage.set_next(node, entry_link(entry)) };
+}
+
+/// The entry that goes with a node.
+///
+/// # Safety
+///
+/// The node was in a slot, and is the caller's to retire.
+unsafe fn companion<K, V, St: Storage<K, V>>(storage: &St, node: *mut Node<V>) -> Option<*mut Entry<K, V>> {
+    // (In the heap's nodes that word is not set before they are retired.)
+    St::LIMIT?;
+    // SAFETY: it is in no list: with a limit, the word is null unless `join` has set it.
+    let link = unsafe { next(storage, tagged(node, Kind::Node)) };
+    (!link.is_null()).then(|| untagged(link))
+}
+
+/// Frees a node, and the entry that goes with it.
+///
+/// # Safety
+///
+/// As for [`companion`] and [`free`].
+unsafe fn free_both<K, V, St: Storage<K, V>>(storage: &St, node: *mut Node<V>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let entry = companion(storage, node).map(|entry| {
+            (*storage.locate(entry)).lifetime().end();
+            Owned::new(storage, entry)
+        });
+        // Should a value's destructor panic, the entry is freed while that unwinds.
+        free(storage, node);
+        drop(entry);
     }
 }
 

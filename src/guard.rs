@@ -15,8 +15,8 @@ use crate::storage::Storage;
 /// A value in a map, which stays where it is until this guard is dropped.
 ///
 /// Returned by the operations on the map itself; it is a [`Pinned`](crate::Pinned) for one value. When it comes from a write,
-/// dropping it frees what can be freed, as the write would have done; a value that the write replaced or removed is the
-/// guard's own, and is lost with it when it is forgotten (`mem::forget`).
+/// dropping it frees what can be freed, as the write would have done; a value that the write replaced or removed (in a `FixedMap`, and
+/// the key) is the guard's own, and is lost with it when it is forgotten (`mem::forget`).
 ///
 /// ```
 /// use twinmap::{Ref, SyncMap};

@@ -1,7 +1,8 @@
 //! Insertion.
 //!
-//! Most keys are in `read`: their values are replaced without the lock, by [`insert`](Core::insert) alone. Another key
-//! goes to `dirty` under the lock, by [`insert_absent`](Core::insert_absent) and [`insert_locked`](Core::insert_locked).
+//! Most keys are in `read` (where memory is limited, all): their values are replaced without the lock, by [`insert`](Core::insert) alone. Another key
+//! goes to `dirty` under the lock, by [`insert_absent`](Core::insert_absent) and [`insert_locked`](Core::insert_locked); where memory
+//! is limited, to `read` itself, by [`insert_in_place`](Core::insert_in_place).
 //!
 //! Each of these is one attempt, without a loop; when it was not to be, key and value come back with the reason, and the caller
 //! (`Core::again` in the module [`upkeep`](crate::upkeep)) does what is needed and tries again. Who has to repeat an attempt
@@ -137,7 +138,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let mut memory = self.memory::<Entry<K, V>>();
         let (mut key, mut node, mut published) = (Some(key), Some(node), None);
         let outcome = self.locked::<A, _>(|dirty| {
-            let outcome = self.insert_locked(dirty, pin, seen, hash, &mut key, &mut memory, new);
+            let outcome = match St::LIMIT {
+                Some(_) => self.insert_in_place(pin, hash, &mut key, &mut memory, new),
+                None => self.insert_locked(dirty, pin, seen, hash, &mut key, &mut memory, new),
+            };
             if let InsertOutcome::New = outcome {
                 // Here, for it is the map's now, even if unlocking panics.
                 published = node.take().and_then(Result::ok).map(Owned::publish);
@@ -155,7 +159,6 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 State::Live(current) => return self.settle(entry, current, input, on_live),
                 State::Deleted | State::Expunged => Why::Again,
             },
-            Ok(InsertOutcome::NeedsTable(NeedsTable::NoMemory)) => Self::NO_MEMORY.into(),
             Ok(InsertOutcome::NeedsTable(table)) => Why::NeedsTable(table),
             Ok(InsertOutcome::Rejected(kind)) => kind.into(),
             // (A step of the copy that was due has been done.)
@@ -225,7 +228,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     /// DELETED → live without the lock, while there is no `dirty`. Not with a limit, which is watched under the lock.
     fn revive_unlocked(&self, read: Snapshot<'_, St::Index>, entry: &Entry<K, V>, node: *mut Node<V>) -> bool {
-        if read.amended() || St::LIMIT.is_some() || !self.count.claim() {
+        if St::LIMIT.is_some() || read.amended() || !self.count.claim() {
             return false;
         }
         // SeqCst: pairs with the fence in `seal`. Either the word below is seen to be amended, or the seal counts this store.
@@ -295,20 +298,14 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         let mut eq = |other: &K| key.as_ref() == Some(other);
         if !dirty.has_room(&self.storage) {
-            // (With a limit a table is never full: there is none.)
-            if St::LIMIT.is_none() {
-                let in_dirty = self.probe_outlined(dirty.table(&self.storage), hash, &mut eq);
-                if let Some(handle) = in_dirty {
-                    dirty.miss();
-                    // SAFETY: from `dirty`, under the lock and the pin.
-                    return self.revive_locked(unsafe { self.entry(handle) }, node);
-                }
-                if self.advance(dirty) {
-                    return InsertOutcome::Raced;
-                }
+            let in_dirty = self.probe_outlined(dirty.table(&self.storage), hash, &mut eq);
+            if let Some(handle) = in_dirty {
+                dirty.miss();
+                // SAFETY: from `dirty`, under the lock and the pin.
+                return self.revive_locked(unsafe { self.entry(handle) }, node);
             }
-            if !self.count.has_room() {
-                return InsertOutcome::Rejected(self.full_or_busy());
+            if self.advance(dirty) {
+                return InsertOutcome::Raced;
             }
             if let Err(table) = self.seal(dirty) {
                 return InsertOutcome::NeedsTable(table);
@@ -319,26 +316,43 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let key_of = |handle: *mut Entry<K, V>| unsafe { &(*self.storage.locate(handle)).key };
         let handle = match table.index_mut().find_or_vacant(hash, |handle| eq(key_of(handle))) {
             Ok(handle) => handle,
-            Err(_) if !self.count.claim() => return InsertOutcome::Rejected(self.full_or_busy()),
-            Err(vacant) => {
-                if let (Some(_), Some(node)) = (&memory, node) {
-                    if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
-                        vacant.fill(memory.fill(Entry::new(hash, key, node)).publish());
-                        return InsertOutcome::New;
-                    }
-                }
-                self.count.unclaim();
-                return InsertOutcome::Rejected(Self::NO_MEMORY);
-            }
+            Err(vacant) => return self.insert_at(|entry| vacant.fill(entry), hash, key, memory, node),
         };
         dirty.miss();
         // SAFETY: from `dirty`, under the lock and the pin.
         self.revive_locked(unsafe { self.entry(handle) }, node)
     }
 
+    /// Inserts a key that has no entry, by what `add` does with one.
+    #[inline(always)]
+    pub(crate) fn insert_at<'p>(
+        &self,
+        add: impl FnOnce(*mut Entry<K, V>),
+        hash: usize,
+        key: &mut Option<K>,
+        memory: &mut Option<Reserved<'_, Entry<K, V>, St>>,
+        node: Option<*mut Node<V>>,
+    ) -> InsertOutcome<'p, K, V> {
+        if !self.count.claim() {
+            return InsertOutcome::Rejected(self.full_or_busy());
+        }
+        if let (Some(_), Some(node)) = (&memory, node) {
+            if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
+                add(memory.fill(Entry::new(hash, key, node)).publish());
+                return InsertOutcome::New;
+            }
+        }
+        self.count.unclaim();
+        InsertOutcome::Rejected(Self::NO_MEMORY)
+    }
+
     /// DELETED → live, for an entry that stays in the tables it is in.
     #[inline(never)]
-    fn revive_locked<'p>(&'p self, entry: &'p Entry<K, V>, node: Option<*mut Node<V>>) -> InsertOutcome<'p, K, V> {
+    pub(crate) fn revive_locked<'p>(
+        &'p self,
+        entry: &'p Entry<K, V>,
+        node: Option<*mut Node<V>>,
+    ) -> InsertOutcome<'p, K, V> {
         if let State::Live(_) = entry.state() {
             return InsertOutcome::Found(entry);
         }
@@ -357,7 +371,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     }
 
     /// Why there is no room for a key that has just been found to be absent, under the lock.
-    fn full_or_busy(&self) -> ErrorKind {
+    pub(crate) fn full_or_busy(&self) -> ErrorKind {
         if self.count.is_full() { ErrorKind::Full } else { Self::NO_MEMORY }
     }
 }

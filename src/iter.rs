@@ -21,7 +21,7 @@ pub struct Values<'p, K, V, St: Storage<K, V>> {
     iter: Iter<'p, K, V, St>,
 }
 
-// SAFETY: it gives `&K` and `&V`, and reads a table that does not change.
+// SAFETY: it gives `&K` and `&V`, and reads a table that does not change, or is atomic.
 unsafe impl<K: Sync, V: Sync, St: Storage<K, V>> Send for Iter<'_, K, V, St> {}
 // SAFETY: as above; what a shared iterator is for is to be cloned, and shown.
 unsafe impl<K: Sync, V: Sync, St: Storage<K, V>> Sync for Iter<'_, K, V, St> {}

@@ -21,6 +21,8 @@ mod garbage;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 mod guard;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
+mod in_place;
+#[cfg(any(feature = "alloc", feature = "heapless"))]
 mod insert;
 #[cfg(any(feature = "alloc", feature = "heapless"))]
 mod iter;

@@ -23,7 +23,7 @@ pub use critical::CriticalSectionLock;
 /// Waiting for it makes sense between cores, and between threads that are preempted in turn. **An interrupt handler must
 /// not wait for it**: if the handler interrupted the holder, on the same core, the holder never runs again and the
 /// handler spins for ever. From a handler, use what never waits: looking up, overwriting and removing keys that are known
-/// (promoted), and the `try_` operations. Or use `CriticalSectionLock` (feature `critical-section`), with which a handler may call
+/// (promoted; in a `FixedMap`, all), and the `try_` operations. Or use `CriticalSectionLock` (feature `critical-section`), with which a handler may call
 /// everything.
 ///
 /// It masks nothing, and it is not reentrant: a key's `Eq` that calls the map it is in hangs.

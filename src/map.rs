@@ -6,6 +6,9 @@
 //! the algorithm of Go's `sync.Map` (as in Go 1.9 to 1.23) with reclamation, an incremental copy and a terminal
 //! EXPUNGED added. It is written once, over the trait [`Storage`].
 //!
+//! Where memory is limited, `read` is written in place, and there never is a `dirty`; all else is the same: module
+//! [`in_place`](crate::in_place).
+//!
 //! # The word `read`
 //!
 //! The lowest bit of the pointer is the flag `amended`: there is a `dirty`, and a key that this table does not have may
@@ -18,7 +21,7 @@
 //! 2. An EXPUNGED entry is not in `dirty`.
 //! 3. While there is a `dirty`: of the buckets of `read`, those before the cursor hold entries that are in `dirty` or
 //!    EXPUNGED, the others hold entries that are not in `dirty`.
-//! 4. Not amended: there is no `dirty`, and nothing in `read` is EXPUNGED.
+//! 4. Not amended: there is no `dirty`, and nothing in `read` is EXPUNGED (with a limit: outside of a section under the lock).
 //! 5. An entry is counted as long as it is live, and a little longer: module [`count`](crate::count).
 //! 6. While amended, a DELETED entry of `read` becomes live under the lock only, but for stores that were on their
 //!    way when `amended` was set; those are counted already ([`revive_unlocked`](Core::revive_unlocked)).
@@ -26,7 +29,7 @@
 //! # Linearization
 //!
 //! An operation acts where it reads or changes the slot of the entry that it found, or where it loads the word `read` or
-//! holds the lock and finds no entry. Two cases need a word. An entry that is DELETED or EXPUNGED when its slot is read
+//! holds the lock and finds no entry; or, in a table that is written in place, at some moment while it looked. Two cases need a word. An entry that is DELETED or EXPUNGED when its slot is read
 //! was absent at some moment since the operation began, whatever happened to its key since. An entry that was
 //! found in a table which [`clear`](Core::clear) has detached is read and written as if right before the clear: the operation
 //! began before it, and the clear has not returned, for it leaves no entry that is not EXPUNGED.
@@ -40,7 +43,7 @@ use mutex_traits::ScopedRawMutex;
 use crate::count::Count;
 use crate::dirty::Dirty;
 use crate::entry::{Entry, Node, State};
-use crate::garbage::{Collector, Effort};
+use crate::garbage::{Collector, Effort, join};
 use crate::lock::{Acquire, Try};
 use crate::readers::{Pin, Readers};
 use crate::stats::Counters;
@@ -142,6 +145,16 @@ impl<'p, K, V, St: Storage<K, V>, L> Unlinked<'p, K, V, St, L> {
         unsafe { self.core.value(self.node) }
     }
 
+    /// Sends the entry where this goes.
+    ///
+    /// # Safety
+    ///
+    /// The node was in the slot of this entry, and no table leads to the entry any more; it is the caller's to retire.
+    pub(crate) unsafe fn join(&self, entry: *mut Entry<K, V>) {
+        // SAFETY: both are the caller's to retire.
+        unsafe { join(&self.core.storage, self.node, entry) };
+    }
+
     /// Hands over the duty to retire it.
     pub(crate) fn into_node(self) -> *mut Node<V> {
         ManuallyDrop::new(self).node
@@ -185,6 +198,12 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         self.end_of_write();
     }
 
+    /// Whether there was a `dirty` at that moment. With a limit there never is.
+    #[inline(always)]
+    pub(crate) fn is_amended(&self, read: Snapshot<'_, St::Index>) -> bool {
+        St::LIMIT.is_none() && read.amended()
+    }
+
     /// Loads the word `read`.
     #[inline(always)]
     pub(crate) fn snapshot<'p>(&'p self, _pin: &'p Pin<'_>) -> Snapshot<'p, St::Index> {
@@ -201,7 +220,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     #[inline(always)]
     pub(crate) unsafe fn table(&self, word: *mut Table<St::Index>) -> Option<&Table<St::Index>> {
         let table = word.map_addr(|addr| addr & !1);
-        // SAFETY: a table in `read` is immutable; the caller sees to it that it is not freed.
+        // SAFETY: a table in `read` is immutable, or atomic; the caller sees to it that it is not freed.
         (!table.is_null()).then(|| unsafe { &*self.storage.locate(table) })
     }
 
@@ -266,8 +285,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         hash: usize,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<*mut Entry<K, V>> {
-        // SAFETY: the entry is in the table that the caller reaches.
-        table.index().find(hash, |handle| eq(unsafe { &(*self.storage.locate(handle)).key }))
+        // SAFETY: the table leads to the entry, or did so since the caller's pin.
+        table.index().find(hash, |handle| eq(unsafe { &resolve(&self.storage, handle).key }))
     }
 
     /// As [`probe`](Self::probe), once for all that is rarely done, or done under the lock: inlined it is the largest part of
@@ -306,7 +325,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let (result, due) = self.section::<A, _>(|dirty| {
             let result = f(dirty);
             // (Compiled for size, the step finds out itself.)
-            (result, cfg!(small) || dirty.is_due(&self.storage))
+            (result, St::LIMIT.is_none() && (cfg!(small) || dirty.is_due(&self.storage)))
         })?;
         if due {
             self.step_locked();
@@ -344,7 +363,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let read = self.snapshot(pin);
         match self.lookup(pin, read.table, hash, &mut eq) {
             Some(entry) if !entry.is_expunged() => Ok(Some(entry)),
-            _ if !read.amended() => Ok(None),
+            _ if !self.is_amended(read) => Ok(None),
             _ => self.find_locked::<A>(pin, read, hash, &mut eq),
         }
     }
@@ -396,7 +415,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 State::Expunged => {}
             }
         }
-        if read.amended() {
+        if self.is_amended(read) {
             if let Some(entry) = self.find_locked::<A>(pin, read, hash, &mut { eq })? {
                 if let State::Live(node) = entry.state() {
                     self.counters.hit();
@@ -414,7 +433,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 pub(crate) struct Walk<'p, K, V, St: Storage<K, V>> {
     storage: &'p St,
     table: Option<&'p Table<St::Index>>,
+    /// The next bucket, and the next entry in the one before.
     next: usize,
+    at: Option<*mut Entry<K, V>>,
     _entries: PhantomData<(&'p K, &'p V)>,
 }
 
@@ -423,7 +444,7 @@ impl<'p, K, V, St: Storage<K, V>> Walk<'p, K, V, St> {
     ///
     /// The table was `read` under a pin that is there during `'p`, or access is exclusive.
     pub(crate) unsafe fn new(storage: &'p St, table: Option<&'p Table<St::Index>>) -> Self {
-        Self { storage, table, next: 0, _entries: PhantomData }
+        Self { storage, table, next: 0, at: None, _entries: PhantomData }
     }
 
     pub(crate) fn storage(&self) -> &'p St {
@@ -432,22 +453,34 @@ impl<'p, K, V, St: Storage<K, V>> Walk<'p, K, V, St> {
 
     /// How many entries are yet to be looked at, at most.
     fn left(&self) -> usize {
-        self.table.map_or(0, |table| table.index().len().min(table.index().buckets() - self.next))
+        self.table.map_or(0, |table| match St::LIMIT {
+            Some(_) => table.index().len(),
+            None => table.index().len().min(table.index().buckets() - self.next),
+        })
     }
 
     pub(crate) fn next_node(&mut self) -> Option<(&'p K, *mut Node<V>)> {
         let index = self.table?.index();
-        while self.next < index.buckets() {
-            let handle = index.bucket(self.next);
-            self.next += 1;
+        loop {
+            let handle = match self.at {
+                // (Without a limit, a bucket has one entry at most.)
+                Some(handle) if St::LIMIT.is_some() => Some(handle),
+                _ if self.next < index.buckets() => {
+                    self.next += 1;
+                    index.bucket(self.next - 1)
+                }
+                _ => return None,
+            };
             let Some(handle) = handle else { continue };
+            if St::LIMIT.is_some() {
+                self.at = index.after(handle);
+            }
             // SAFETY: from the table, under the pin.
             let entry = unsafe { resolve(self.storage, handle) };
             if let State::Live(node) = entry.state() {
                 return Some((&entry.key, node));
             }
         }
-        None
     }
 }
 

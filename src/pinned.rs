@@ -96,7 +96,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// iterates it without the lock. Each key comes at most once; a key that is present from before the call until after its
     /// end comes exactly once. A value is the one that its key had when it was reached.
     ///
-    /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the lock.
+    /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the lock. (A `FixedMap` is
+    /// always complete, and takes no lock for this.)
     ///
     /// ```
     /// let map: twinmap::SyncMap<_, _> = (1..=4).map(|i| (i, i * i)).collect();
@@ -211,7 +212,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held. (In a `FixedMap`, never.)
     #[inline]
     pub fn try_get<Q>(&self, key: &Q) -> Result<Option<&V>, WouldBlock>
     where
@@ -372,7 +373,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held. (In a `FixedMap`, never.)
     pub fn try_remove<Q>(&self, key: &Q) -> Result<Option<&V>, WouldBlock>
     where
         Q: Hash + Equivalent<K> + ?Sized,

@@ -11,7 +11,7 @@
 //! # Invariants
 //!
 //! 1. **A counter seen at zero once after the unlinking clears itself.** [`pin`](Readers::pin) increments a counter,
-//!    then executes a sequentially consistent fence, then loads pointers. [`poll`](Readers::poll) executes a
+//!    then executes a sequentially consistent fence, then loads pointers, and links. [`poll`](Readers::poll) executes a
 //!    sequentially consistent fence after the unlinking and then loads the counter. Of two such fences one comes
 //!    first: if the reader's, the increment is seen by the load, and the counter is seen at zero only after that
 //!    pin is gone (the decrement is `Release`, the load `Acquire`: what the reader did happens before the free); if

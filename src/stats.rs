@@ -17,7 +17,8 @@ use crate::sync::{AtomicUsize, Ordering::Relaxed};
 pub struct Stats {
     /// The keys.
     pub len: usize,
-    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps.
+    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps. Never, in a
+    /// `FixedMap`.
     pub promotions: usize,
     /// How far the next promotion is prepared. `None` when no key is recent, and also when the lock is held at the moment, which
     /// `stats` does not wait for.
@@ -32,7 +33,7 @@ pub struct Stats {
     #[cfg(feature = "stats")]
     pub misses: usize,
     /// How many times the lock was taken, for whatever operation, `stats` among them; it wraps. When it grows as fast as `hits +
-    /// misses`, keys are looked up that are absent or recent: see [`promote`](crate::TwinMap::promote).
+    /// misses`, keys are looked up that are absent or recent (not in a `FixedMap`, which does that without the lock): see [`promote`](crate::TwinMap::promote).
     #[cfg(feature = "stats")]
     pub locked: usize,
     /// The most keys that there were at the end of a write, those included that were about to be.

@@ -30,8 +30,13 @@ pub(crate) fn add(word: &AtomicUsize, n: usize) {
 
 #[cfg(not(loom))]
 mod real {
+    // (Of 16 bits, loads and stores only, which each core has.)
+    #[cfg(all(feature = "heapless", not(shuttle)))]
+    pub(crate) use core::sync::atomic::AtomicU16;
     #[cfg(not(shuttle))]
     pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize, fence};
+    #[cfg(all(feature = "heapless", shuttle))]
+    pub(crate) use shuttle::sync::atomic::AtomicU16;
     #[cfg(shuttle)]
     pub(crate) use shuttle::sync::atomic::{AtomicPtr, AtomicUsize, fence};
 
@@ -70,6 +75,8 @@ mod real {
 
 #[cfg(loom)]
 mod model {
+    #[cfg(feature = "heapless")]
+    pub(crate) use loom::sync::atomic::AtomicU16;
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, fence};
 
     pub(crate) struct ExclusiveCell<T>(loom::cell::UnsafeCell<T>);

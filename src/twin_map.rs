@@ -153,7 +153,7 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
 
     /// Frees what was unlinked and is seen by no reader any more: with nobody pinned, everything. Never waits; runs destructors.
     ///
-    /// A write does this as well, though not all of it: removed keys a few at a time, and on a host little while somebody is pinned. So this
+    /// A write does this as well, though not all of it: a `SyncMap`'s removed keys a few at a time, and on a host little while somebody is pinned. So this
     /// is of use after long pins, or where no write follows. What was unlinked while pins overlap may have to wait for one that was made
     /// after it, too.
     ///
@@ -183,7 +183,8 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
         self.core.garbage.garbage(&self.core.readers)
     }
 
-    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps.
+    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps. Never, in a
+    /// `FixedMap`, whose keys are all in there at once.
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([(1, 1)]);
@@ -219,9 +220,12 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
 
     /// Makes every key reachable without the lock, and gives up the memory of removed ones.
     ///
-    /// The map does this by itself as it is used. Calling it after the keys are known, for instance at the end of an
+    /// A `SyncMap` does this by itself as it is used. Calling it after the keys are known, for instance at the end of an
     /// initialisation, makes all later lookups hits. Takes the lock for many short steps and needs a table when there
     /// is something to give up; without memory for that it leaves the map as it is.
+    ///
+    /// In a `FixedMap` every key is reachable without the lock anyway; what this gives up is what removals left in the table which
+    /// somebody else's lock kept from it.
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -298,8 +302,8 @@ where
 
     /// The value of a key.
     ///
-    /// A known key (one that was promoted) takes no lock. A recent or absent one takes it for a moment if a key was inserted since the
-    /// last promotion, else it does not either. Never allocates, frees or runs a destructor (a miss may promote, which retires a table).
+    /// A known key (one that was promoted; in a `FixedMap`, any) takes no lock. A recent or absent one takes it for a moment if a key
+    /// was inserted since the last promotion, else it does not either. In a `FixedMap` none ever does. Never allocates, frees or runs a destructor (a miss may promote, which retires a table).
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -320,7 +324,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held. (In a `FixedMap`, never.)
     ///
     /// ```
     /// use twinmap::SyncMap;
@@ -531,7 +535,8 @@ where
     ///
     /// Takes no lock once the key was promoted. When a growing map's table has become more than four times too large, it
     /// tries to take the lock, without waiting, for some short steps towards a smaller table, which is then allocated. A key
-    /// that was inserted recently takes the lock for a moment.
+    /// that was inserted recently takes the lock for a moment. A `FixedMap` tries to take the lock, without waiting, to make the memory
+    /// available for another key.
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([("tea", 3)]);
@@ -549,7 +554,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held.
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held. (In a `FixedMap`, never.)
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([("tea", 3)]);

@@ -1,4 +1,5 @@
-//! Keeping the tables complete and of the right size: what iteration, `promote` and removals ask of the incremental copy.
+//! Keeping the tables complete and of the right size: what iteration, `promote` and removals ask of the incremental copy; and
+//! what is done without memory.
 //!
 //! All of it is done in short steps under the lock, one at a time, so that others get it in between.
 
@@ -33,15 +34,20 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let start = self.snapshot(pin);
         let mut now = start;
         // A table that became `read` in the meantime was complete when it did.
-        while now.amended() && now.word == start.word {
+        while self.is_amended(now) && now.word == start.word {
             self.section::<A, _>(|dirty| self.advance(dirty))?;
             now = self.snapshot(pin);
         }
         Ok(now.table)
     }
 
-    /// Promotes `dirty`, drops all tombstones, and moves on to a table of the right size; in short steps under the lock.
+    /// Promotes `dirty`, drops all tombstones, and moves on to a table of the right size; in short steps under the lock. With a
+    /// limit, there are only the tombstones.
     pub(crate) fn promote(&self) {
+        if St::LIMIT.is_some() {
+            self.sweep::<Wait>();
+            return self.collect(Effort::All);
+        }
         // One round may not do: a `dirty` that is there already may have been copied before its entries were removed; and
         // a table has at least a sixteenth of the last one's size, so what is much too large shrinks in several.
         for round in 0.. {
@@ -128,13 +134,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     fn recover(&self, attempt: usize) -> bool {
         match (attempt, St::LIMIT) {
             (0, _) => true,
-            // The entries of removed keys go by a promotion; if the tables had them both, by the second one. Not while
-            // somebody is still pinned on a table from before: there may soon be no other, and this may be a handler that comes
-            // again and again, and keeps the one who is pinned waiting.
-            (1 | 2, Some(_)) if self.garbage.tables() == 0 => {
-                let renewed = self.renew::<Try>(&self.pin());
+            (1, Some(_)) => {
+                self.sweep::<Try>();
                 self.collect(Effort::All);
-                matches!(renewed, Ok(true))
+                true
             }
             _ => false,
         }

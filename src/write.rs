@@ -14,7 +14,7 @@ use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind};
 use crate::garbage::entry_link;
 use crate::insert::{Why, value_of};
-use crate::lock::{Acquire, Never, Wait};
+use crate::lock::{Acquire, Never, Try, Wait};
 use crate::map::{Core, Snapshot, Unlinked};
 use crate::readers::Pin;
 use crate::storage::{Chain, Index, Owned, Storage};
@@ -49,7 +49,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 State::Expunged => {}
             }
         }
-        if !read.amended() {
+        if !self.is_amended(read) {
             return Ok(None);
         }
         self.remove_locked::<A>(pin, read, hash, &mut |key| eq(key))
@@ -220,8 +220,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     /// Removes the entries for which `f` returns `false`.
     pub(crate) fn retain(&self, pin: &Pin<'_>, mut f: impl FnMut(&K, &V) -> bool) {
         let Some(table) = Never::unwrap(self.complete::<Wait>(pin)) else { return };
-        for i in 0..table.index().buckets() {
-            let Some(handle) = table.index().bucket(i) else { continue };
+        for handle in table.index().entries() {
             // SAFETY: from a table that was `read` under the pin.
             let entry = unsafe { self.entry(handle) };
             self.edit_entry(entry, |current| {
@@ -234,7 +233,19 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     /// Removes everything. The tables go at once; marking what was in them is done without the lock.
     pub(crate) fn clear(&self, _pin: &Pin<'_>) {
-        self.retire_all(Never::unwrap(self.locked::<Wait, _>(|dirty| self.detach(dirty))));
+        /// What was detached is nobody's any more, even if unlocking panics.
+        struct RetireOnDrop<'a, K, V, St: Storage<K, V>, L>(&'a Core<K, V, St, L>, Option<Detached<St::Index>>);
+
+        impl<K, V, St: Storage<K, V>, L> Drop for RetireOnDrop<'_, K, V, St, L> {
+            fn drop(&mut self) {
+                if let Some(detached) = self.1.take() {
+                    self.0.retire_all(detached);
+                }
+            }
+        }
+
+        let mut detached = RetireOnDrop(self, None);
+        Never::unwrap(self.locked::<Wait, _>(|dirty| detached.1 = Some(self.detach(dirty))));
     }
 
     /// live → live. Returns the old node.
@@ -263,7 +274,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         deleted?;
         // SAFETY: taken out of the slot by this caller, under the pin that `entry` is under.
         let old = unsafe { Unlinked::new(self, current) };
-        self.shrink();
+        match St::LIMIT {
+            Some(_) => self.unlink::<Try>(entry, Some(&old)),
+            None => self.shrink(),
+        }
         Ok(old)
     }
 }
@@ -285,7 +299,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         // What is in both is retired once. `dirty` first: afterwards the links, but not the handles, are changed.
         for (table, also_in) in [(in_dirty, in_read), (in_read, None)] {
             let Some(table) = table else { continue };
-            for handle in (0..table.index().buckets()).filter_map(|i| table.index().bucket(i)) {
+            for handle in table.index().entries() {
                 // SAFETY: an entry of a table that is not freed yet.
                 let entry = unsafe { self.entry(handle) };
                 if !leads_to(also_in, entry, handle) {

@@ -1,6 +1,8 @@
 //! The tests of what takes the lock, for `SyncMap`.
 #![cfg(all(feature = "alloc", not(loom)))]
 
+#[path = "locks/copy.rs"]
+mod copy;
 mod locks;
 
 /// Whether the map finds memory as long as the allocator has some.

@@ -49,6 +49,9 @@ unsafe impl critical_section::Impl for Sections {
 
 pub type Map = SyncMap<u32, Value, CriticalSectionLock, Hashing>;
 
+/// Whether a key goes to another table first.
+pub const GROWS: bool = true;
+
 /// How many to explore where a model asks for `wanted`: what is not about the lock is explored by the other files.
 pub fn preemptions(wanted: usize) -> usize {
     wanted.min(2)

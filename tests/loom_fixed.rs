@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use lock::Lock;
 use loom::thread::{self, yield_now};
-use models::{Hashing, Value, explore};
+use models::pairs::{Start, each_pair};
+use models::{Hashing, Model, Value, explore};
 use twinmap::{ErrorKind, FixedMap, InsertError};
 
-/// No larger than the models need: a table is copied slot by slot.
+/// No larger than the models need. All of their keys are in one chain.
 pub type Map = FixedMap<u32, Value, 4, Lock, 2, Hashing>;
 
 /// Runs `f` until it succeeds: while somebody else is pinned there may be no room.
@@ -51,10 +52,13 @@ pub fn update_or_insert(map: &Map, key: u32, mut f: impl FnMut(&Value) -> Value,
     patiently(value, |value| map.update_or_insert(key, &mut f, value).map(|there| there.number).map_err(back))
 }
 
+/// Whether a key goes to another table first.
+pub const GROWS: bool = false;
+
 /// How many to explore where a model asks for `wanted`: there are more steps, for a cell is taken and given back by several
-/// accesses, and who finds no room tries again.
+/// accesses, each link is one, and who finds no room tries again.
 pub fn preemptions(wanted: usize) -> usize {
-    (wanted - 1).min(2)
+    (wanted - 1).min(3)
 }
 
 fn of_one_key() -> Arc<FixedMap<u32, u32, 1, Lock, 2, Hashing>> {
@@ -118,5 +122,60 @@ fn the_limit_holds_between_two_insertions() {
         let there = inserting.join().unwrap();
         assert!(here != there, "one of them has room");
         assert_eq!((map.len(), map.pin().iter().count()), (1, 1));
+    });
+}
+
+/// A removal that did not get the lock leaves its entry in the table.
+#[test]
+fn left_in_the_table() {
+    const LEFT: Start = (
+        "removed, and left in the table",
+        |model| {
+            model.insert(0, 10);
+            model.insert(1, 11);
+            lock::while_it_is_held(|| assert_eq!(model.remove(0), Some(10)));
+        },
+        [None, Some(11), None, None],
+    );
+    each_pair(LEFT);
+}
+
+/// Guards, in `src/storage/inline/index.rs`, that an entry that is taken out still leads to the rest of its chain; and, in
+/// `src/garbage.rs`, that its memory, and with it that link, is used again after a grace period only.
+#[test]
+fn a_key_is_found_once_while_its_neighbours_come_and_go() {
+    explore(3, || {
+        let model = Model::with_promoted(&[1, 2, 3]);
+
+        let other = Arc::clone(&model);
+        let changing = thread::spawn(move || {
+            assert_eq!(other.remove(3), Some(30));
+            assert_eq!(other.remove(2), Some(20));
+            assert_eq!(other.insert(4, 40), None);
+        });
+        assert_eq!(model.get(1), Some(10));
+        let mut seen: Vec<_> = model.map.pin().keys().copied().collect();
+        let stable = seen.iter().filter(|&&key| key == 1).count();
+        let all = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!((stable, seen.len()), (1, all), "{seen:?}");
+        changing.join().unwrap();
+        model.check();
+    });
+}
+
+/// Two keys next to each other go at once, and each takes its own entry out.
+#[test]
+fn neighbours_are_removed() {
+    explore(5, || {
+        let model = Model::with_promoted(&[1, 2, 3]);
+
+        let other = Arc::clone(&model);
+        let removing = thread::spawn(move || other.remove(2));
+        assert_eq!(model.remove(3), Some(30));
+        assert_eq!(removing.join().unwrap(), Some(20));
+        assert_eq!((model.get(1), model.get(2), model.get(3)), (Some(10), None, None));
+        model.check();
     });
 }

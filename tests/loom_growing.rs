@@ -15,6 +15,9 @@ use twinmap::SyncMap;
 
 pub type Map = SyncMap<u32, Value, Lock, Hashing>;
 
+/// Whether a key goes to another table first.
+pub const GROWS: bool = true;
+
 /// How many to explore where a model asks for `wanted`.
 pub fn preemptions(wanted: usize) -> usize {
     wanted

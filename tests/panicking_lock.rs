@@ -132,3 +132,72 @@ fn a_full_table_takes_no_key_though_its_promotion_was_missed() {
     map.insert(3, 3);
     assert_eq!((map.promotions(), map.len(), map.pin().iter().count()), (1, 4, 4));
 }
+
+/// Nothing else leads any more to what was taken out under the lock.
+#[test]
+#[cfg(feature = "heapless")]
+fn what_was_taken_out_is_freed_though_the_lock_panics_while_it_unlocks() {
+    use twinmap::{FixedMap, SpinLock};
+
+    static ARMED: AtomicBool = AtomicBool::new(false);
+    static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+    #[derive(Default)]
+    struct PanicsAfterwards(SpinLock);
+
+    // SAFETY: a `SpinLock`, which is free again when this panics.
+    unsafe impl ScopedRawMutex for PanicsAfterwards {
+        fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+            let result = self.0.try_with_lock(f);
+            assert!(!ARMED.swap(false, SeqCst), "unlocking fails");
+            result
+        }
+
+        fn with_lock<R>(&self, f: impl FnOnce() -> R) -> R {
+            let result = self.0.with_lock(f);
+            assert!(!ARMED.swap(false, SeqCst), "unlocking fails");
+            result
+        }
+
+        fn is_locked(&self) -> bool {
+            self.0.is_locked()
+        }
+    }
+
+    #[derive(PartialEq, Eq, Hash)]
+    struct Counted(u32);
+
+    fn counted(id: u32) -> Counted {
+        LIVE.fetch_add(1, SeqCst);
+        Counted(id)
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            LIVE.fetch_sub(1, SeqCst);
+        }
+    }
+
+    type Map = FixedMap<Counted, Counted, 4, PanicsAfterwards, 1>;
+    fn panics(f: impl FnOnce()) {
+        ARMED.store(true, SeqCst);
+        assert!(catch_unwind(AssertUnwindSafe(f)).is_err());
+    }
+
+    let map = Map::default();
+    // More often than there are spares.
+    for round in 0..3 {
+        (0..4).for_each(|key| assert!(map.insert(counted(key), counted(round)).unwrap().is_none()));
+        let one = counted(1);
+        panics(|| drop(map.remove(&one)));
+        drop(one);
+        assert_eq!(map.len(), 3);
+        assert!(map.insert(counted(4), counted(round)).unwrap().is_none());
+        assert!(map.is_full() && map.insert(counted(5), counted(5)).is_err_and(|error| error.kind == ErrorKind::Full));
+        panics(|| map.clear());
+        map.reclaim();
+        assert_eq!((map.len(), map.garbage().is_empty(), LIVE.load(SeqCst)), (0, true, 0));
+    }
+    drop(map);
+    assert_eq!(LIVE.load(SeqCst), 0);
+}

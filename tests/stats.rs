@@ -28,6 +28,22 @@ fn the_peak_of_garbage_is_a_number_that_there_was() {
     assert!(peak < 100_000, "{peak}");
 }
 
+#[test]
+fn the_copy_begins_with_a_new_key_and_ends_with_a_promotion() {
+    let map: SyncMap<u32, u32> = (0..12).map(|key| (key, key)).collect();
+    map.promote();
+    assert_eq!(map.stats().copy, None);
+    let _ = map.insert(12, 12);
+    let begun = map.stats().copy.unwrap();
+    assert!(begun.done < begun.buckets, "{begun:?}");
+    assert!(map.contains_key(&12));
+    let CopyProgress { done, buckets, .. } = map.stats().copy.unwrap();
+    assert!(done > begun.done && buckets == begun.buckets);
+    let promotions = map.promotions();
+    map.promote();
+    assert_eq!((map.stats().copy, map.stats().promotions), (None, promotions + 1));
+}
+
 for_both! {
     hits_misses_and_locks<Map>() {
         let map: Map = (0..10).map(|key| (key, key)).collect();
@@ -51,7 +67,8 @@ for_both! {
         assert!(map.get(&10).is_some());
         let after = map.stats();
         assert_eq!((after.hits - before.hits, after.misses - before.misses), (1, 0));
-        assert!(after.locked - before.locked > 1);
+        // (In a fixed map, no key is recent.)
+        assert_eq!(after.locked - before.locked > 1, map.promotions() != 0);
     }
 
     a_pinned_map_shows_the_same_figures<Map>() {
@@ -78,7 +95,8 @@ for_both! {
             map.promote();
             let _ = map.insert(3, 0);
             let waiting = map.garbage();
-            assert!(waiting.entries > 0 && waiting.tables == 1, "{waiting:?}");
+            let grows = map.promotions() != 0;
+            assert!(waiting.entries > 0 && waiting.tables == usize::from(grows), "{waiting:?}");
             let all = waiting.values + waiting.entries + waiting.tables;
             assert_eq!(map.stats().peak_garbage, all);
         }
@@ -86,20 +104,5 @@ for_both! {
         let stats = map.stats();
         assert_eq!((stats.len, stats.peak_len, stats.garbage.values), (0, 10, 0));
         assert!(stats.peak_garbage >= 4, "{stats:?}");
-    }
-
-    the_copy_begins_with_a_new_key_and_ends_with_a_promotion<Map>() {
-        let map: Map = (0..12).map(|key| (key, key)).collect();
-        map.promote();
-        assert_eq!(map.stats().copy, None);
-        let _ = map.insert(12, 12);
-        let begun = map.stats().copy.unwrap();
-        assert!(begun.done < begun.buckets, "{begun:?}");
-        assert!(map.contains_key(&12));
-        let CopyProgress { done, buckets, .. } = map.stats().copy.unwrap();
-        assert!(done > begun.done && buckets == begun.buckets);
-        let promotions = map.promotions();
-        map.promote();
-        assert_eq!((map.stats().copy, map.stats().promotions), (None, promotions + 1));
     }
 }

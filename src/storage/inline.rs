@@ -1,20 +1,19 @@
 //! Storage inside the map itself: no allocator, and nothing that points into it, so that a map may be moved.
 //!
-//! There are `N + SPARE` cells for nodes, as many for entries, and three tables. A handle is the number of a cell, times four.
+//! There are `N + SPARE` cells for nodes, as many for entries, and two tables. A handle is the number of a cell, times four.
 //!
 //! # Why the index is not one of heapless' maps
 //!
 //! `heapless::IndexMap` owns its keys, asks them for their hash at each insertion, and needs a power of two. Two of them
 //! would need `K: Clone`, would run `Hash` and `Clone` under the lock, where none of the user's code runs but `Eq`, and a slot
 //! takes 12 bytes for a 32-bit key and the number of an entry. For 64 keys and 4 spares that is 128 slots and 1,540
-//! bytes for each; an [`InlineIndex`] takes 208. It holds numbers of entries only, and so needs nothing of the keys.
+//! bytes for each; an [`InlineIndex`] takes 272. It holds numbers of entries only, and so needs nothing of the keys. And none of them
+//! can be changed while others read it.
 //!
 //! Nor would lookups gain. Of a `u32` in 64 (instructions, mean over all 64 scrambled keys; Cortex-M3 and M0, opt-level 3): in a full
-//! `FnvIndexMap` of 64 slots 183 and 212, in a full `FixedMap`, with its pin, 64 and 94. Of 4 keys, a `LinearMap` takes 19 and
-//! 33, a `FixedMap` 53 and 73, of which the pin is 12 and 24 and the probe one comparison: a third kind of index for
-//! few keys has nothing to win.
+//! `FnvIndexMap` of 64 slots 183 and 212, in a full `FixedMap`, with its pin, 58 and 75.
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 use core::array;
 use core::cell::UnsafeCell;
 use core::mem::{MaybeUninit, offset_of};
@@ -33,9 +32,8 @@ use index::InlineIndex;
 pub struct Inline<K, V, const N: usize, const SPARE: usize> {
     nodes: Cells<Node<V>, N, SPARE>,
     entries: Cells<Entry<K, V>, N, SPARE>,
-    /// One that is read, one that new keys go into, and one that somebody who is pinned still reads. (Whoever iterates
-    /// promotes, under its own pin: with two, there would be none for new keys until the iteration ends.)
-    tables: Cells<Table<InlineIndex<N, SPARE>>, 2, 1>,
+    /// One that is in use, and one that was cleared and that somebody who is pinned still reads.
+    tables: Cells<Table<InlineIndex<N, SPARE>>, 1, 1>,
 }
 
 /// `N + SPARE` in a row, which a single array cannot say yet.
@@ -90,6 +88,13 @@ impl<T, const N: usize, const SPARE: usize> Row<T, N, SPARE> {
     }
 }
 
+#[cfg(any(loom, shuttle))]
+impl<T, const N: usize, const SPARE: usize> Row<T, N, SPARE> {
+    fn from_fn(mut f: impl FnMut() -> T) -> Self {
+        Self { first: array::from_fn(|_| f()), rest: array::from_fn(|_| f()) }
+    }
+}
+
 impl<T> Cell<T> {
     const_fn! {
         fn new() -> Self {
@@ -107,8 +112,7 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
 
     #[cfg(loom)]
     fn new() -> Self {
-        let cells = Row { first: array::from_fn(|_| Cell::new()), rest: array::from_fn(|_| Cell::new()) };
-        Self { hint: AtomicUsize::new(0), cells }
+        Self { hint: AtomicUsize::new(0), cells: Row::from_fn(Cell::new) }
     }
 
     /// `None` when all cells are in use; or when another context, during the call, released one that was looked at already and
@@ -284,7 +288,10 @@ unsafe impl<K, V, const N: usize, const SPARE: usize> Storage<K, V> for Inline<K
 
     fn table(&self, _capacity: usize) -> Option<Owned<'_, Table<Self::Index>, Self>> {
         let memory = Reserved::new(self)?;
-        // SAFETY: the memory is zeroed when the map is made, and left so by the last table in it: that is an empty index. (All
+        #[cfg(any(loom, shuttle))]
+        return Some(memory.fill(Table::new(InlineIndex::new())));
+        #[cfg(not(any(loom, shuttle)))]
+        // SAFETY: the memory is zeroed when the map is made, and the last table in it has left an empty index. (All
         // else of the table is initialised, in its place: it may be larger than the stack of a small system.)
         Some(unsafe { memory.fill_with(|table| Table::init(table)) })
     }

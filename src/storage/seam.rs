@@ -1,5 +1,6 @@
 //! What a storage is to the algorithm.
 
+use core::iter;
 use core::mem::ManuallyDrop;
 use core::ptr;
 
@@ -30,7 +31,8 @@ pub unsafe trait Pool<T> {
     ///
     /// # Safety
     ///
-    /// The address is one that `locate` gave for a handle that is not released, with the provenance that it had.
+    /// The address is one that `locate` gave for a handle that is not released, with the provenance that it had (if there is no
+    /// [`Limit`]).
     unsafe fn handle_at(&self, object: *mut T) -> *mut T;
 
     /// What follows in the list that this object is in. (Relaxed: whoever publishes a list does it by another word.)
@@ -82,7 +84,8 @@ pub trait Object {
     fn lifetime(&self) -> &Lifetime;
 }
 
-/// The index of a table: a set of handles of entries by their hash. `E` is the entry.
+/// The index of a table: a set of handles of entries by their hash. `E` is the entry. The handles are ones that the index's storage has
+/// reserved: an implementation calculates with them unchecked.
 pub trait Index<E> {
     /// A place for an entry that was not found.
     type Vacant<'a>: Vacant<E>
@@ -100,15 +103,36 @@ pub trait Index<E> {
     /// Takes out the entry with this very handle. `hash_of` is there for implementations that move what they hold.
     fn remove(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize);
 
+    /// [`add`](Self::add), while others read the index. One caller at a time; with a [limit](Limit) only, as `unlink`.
+    fn link(&self, _hash: usize, _entry: *mut E) {}
+
+    /// [`remove`](Self::remove), while others read the index, if the entry is there and `goes` says so then. Whether it was taken
+    /// out. Who has found it may go on from there, as long as nothing else is put into its memory.
+    fn unlink(&self, _hash: usize, _entry: *mut E, _goes: impl FnOnce() -> bool) -> bool {
+        false
+    }
+
+    /// How many entries there are; with a [limit](Limit), at most.
     fn len(&self) -> usize;
 
     /// How many entries can be added before it would have to find more memory.
     fn room(&self) -> usize;
 
-    /// The number of buckets: each entry is in one of them, and stays there while the index is not changed.
+    /// The number of buckets: each entry is in one of them, and stays there while the index is not changed by its owner.
     fn buckets(&self) -> usize;
 
+    /// The first entry in a bucket.
     fn bucket(&self, i: usize) -> Option<*mut E>;
+
+    /// What follows this entry in its bucket.
+    fn after(&self, _entry: *mut E) -> Option<*mut E> {
+        None
+    }
+
+    /// Each entry once. With others that are linked meanwhile, or not.
+    fn entries(&self) -> impl Iterator<Item = *mut E> {
+        (0..self.buckets()).flat_map(|i| iter::successors(self.bucket(i), |&entry| self.after(entry)))
+    }
 }
 
 /// A place in an index, for an entry of the hash that it was found by.
@@ -119,7 +143,8 @@ pub trait Vacant<E> {
 /// How many keys may be live, when that is fixed.
 ///
 /// All memory is there from the beginning then. Tables are of one size, and never fill up: an index takes all entries
-/// that there is memory for. What is missing is what somebody still uses.
+/// that there is memory for. What is missing is what somebody still uses. New keys are [linked](Index::link) into `read`, and there
+/// never is a `dirty`.
 pub trait Limit {
     const LIMIT: Option<usize>;
 }
@@ -183,7 +208,7 @@ pub(crate) unsafe fn resolve<'a, T: Object>(pool: &impl Pool<T>, handle: *mut T)
 }
 
 impl<I> Table<I> {
-    #[cfg(feature = "alloc")]
+    #[cfg(any(feature = "alloc", loom, shuttle))]
     pub(crate) fn new(index: I) -> Self {
         Self { lifetime: Lifetime::new(), dead: ExclusiveCell::new(Chain::new()), index }
     }
@@ -193,7 +218,7 @@ impl<I> Table<I> {
     /// # Safety
     ///
     /// The memory is valid for a table, and the caller's, and there is an index in it.
-    #[cfg(feature = "heapless")]
+    #[cfg(all(feature = "heapless", not(any(loom, shuttle))))]
     pub(crate) unsafe fn init(table: *mut Self) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -259,7 +284,7 @@ impl<'a, T, P: Pool<T> + ?Sized> Reserved<'a, T, P> {
     /// # Safety
     ///
     /// `init` initialises the object.
-    #[cfg(feature = "heapless")]
+    #[cfg(all(feature = "heapless", not(any(loom, shuttle))))]
     pub(crate) unsafe fn fill_with(self, init: impl FnOnce(*mut T)) -> Owned<'a, T, P> {
         init(self.pool.locate(self.handle));
         Owned(self)

@@ -30,8 +30,8 @@ fn miss_against_first_insertion() {
 }
 
 /// Store buffering: each thread stores one key, then looks up the other's. Not both may miss the other's store.
-fn stores_and_lookups_of_two_keys(promoted: &'static [u32]) {
-    explore(5, move || {
+fn stores_and_lookups_of_two_keys(preemptions: usize, promoted: &'static [u32]) {
+    explore(preemptions, move || {
         let model = Model::with_promoted(promoted);
 
         let other = Arc::clone(&model);
@@ -50,13 +50,19 @@ fn stores_and_lookups_of_two_keys(promoted: &'static [u32]) {
 /// One of the two is new, and sets `amended`.
 #[test]
 fn an_overwrite_and_an_insertion_are_not_both_missed() {
-    stores_and_lookups_of_two_keys(&[1]);
+    stores_and_lookups_of_two_keys(5, &[1]);
+}
+
+/// Both are new.
+#[test]
+fn two_insertions_are_not_both_missed() {
+    stores_and_lookups_of_two_keys(3, &[]);
 }
 
 /// No lock is taken.
 #[test]
 fn two_overwrites_are_not_both_missed() {
-    stores_and_lookups_of_two_keys(&[1, 2]);
+    stores_and_lookups_of_two_keys(5, &[1, 2]);
 }
 
 /// The insertion promotes a table while a reader misses: the reader's "not amended" must not be paired with the new table

@@ -6,6 +6,21 @@ use loom::sync::Mutex;
 use shuttle::sync::Mutex;
 use twinmap::ScopedRawMutex;
 
+use std::cell::Cell;
+
+thread_local! {
+    /// Nobody has the lock by trying. (loom's threads are all in one.)
+    static REFUSES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something, and whatever tries the lock meanwhile does not get it.
+#[cfg_attr(not(loom), allow(dead_code, reason = "shuttle's schedules have no such state"))]
+pub fn while_it_is_held(f: impl FnOnce()) {
+    REFUSES.set(true);
+    f();
+    REFUSES.set(false);
+}
+
 /// The checker's mutex as a map's lock.
 pub struct Lock(Mutex<()>);
 
@@ -18,6 +33,9 @@ impl Default for Lock {
 // SAFETY: a mutex, released by its guard.
 unsafe impl ScopedRawMutex for Lock {
     fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        if REFUSES.get() {
+            return None;
+        }
         let _guard = self.0.try_lock().ok()?;
         Some(f())
     }

@@ -9,7 +9,7 @@
 mod amended;
 mod clear;
 mod grace;
-mod pairs;
+pub mod pairs;
 mod promotion;
 mod reuse;
 mod store_expunge;
@@ -155,13 +155,12 @@ impl Drop for Model {
 /// A thread that blocks is not counted. Most faults in lock-free algorithms need one or two preemptions (Musuvathi and
 /// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
-    assert!(executions(preemptions, model) > 10, "the model has next to nothing to explore");
+    assert!(executions(crate::preemptions(preemptions), model) > 10, "the model has next to nothing to explore");
 }
 
 /// The same; returns how many executions there were.
 pub fn executions(preemptions: usize, model: impl Fn() + Sync + Send + 'static) -> isize {
     let mut builder = loom::model::Builder::new();
-    let preemptions = crate::preemptions(preemptions);
     let preemptions = builder.preemption_bound.unwrap_or(0).clamp(preemptions, preemptions + 1);
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 100_000;

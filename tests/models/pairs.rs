@@ -20,7 +20,7 @@
 //! that is tried, which leaves early or does the same; `retain` is `iterate` with `remove_if`, entry by entry; `reclaim`, `len` and
 //! `garbage` touch no slot (`reclaim` ends each model); `get_mut`, `drain` and the like have the map to themselves.
 //!
-//! Two threads, an operation each, and at most two preemptions (with limited memory one), or, if `LOOM_MAX_PREEMPTIONS` asks for
+//! Two threads, an operation each, and at most two preemptions, or, if `LOOM_MAX_PREEMPTIONS` asks for
 //! more, one more: there are hundreds of models, and some would have ten million executions. Three threads, and several
 //! operations of each, are in the files beside this one, for the races that need them.
 
@@ -92,7 +92,7 @@ impl Act {
 }
 
 /// A state: its name, how a map comes into it, and what is in it then. (Not asked of the map: a lookup could be what promotes it.)
-type Start = (&'static str, fn(&Model), State);
+pub type Start = (&'static str, fn(&Model), State);
 
 const EMPTY: Start = ("empty", |_| {}, [None; KEYS]);
 
@@ -150,12 +150,12 @@ const EXPUNGED: Start = (
         model.remove(0);
         model.insert(1, 11);
         model.insert(2, 12);
-        assert_eq!(model.map.promotions(), 1, "what is copied is not `read` yet");
+        assert_eq!(model.map.promotions(), usize::from(crate::GROWS), "what is copied is not `read` yet");
     },
     [None, Some(11), Some(12), None],
 );
 
-fn each_pair(start: Start) {
+pub fn each_pair(start: Start) {
     let mut explored = 0;
     for (i, first) in ACTS.into_iter().enumerate() {
         for second in &ACTS[i..] {

@@ -226,7 +226,8 @@ fn see<'t, St: Memory>(operation: &'t str, state: State, new: &dyn Fn() -> Box<M
         let promotions = map.promotions();
         perform(operation, map, state.id());
         did = tally();
-        let promotes = (operation, state.key, state.others) == ("get", Which::Absent, Others::OneMissShort);
+        let promotes =
+            St::GROWS && (operation, state.key, state.others) == ("get", Which::Absent, Others::OneMissShort);
         assert!(!promotes || map.promotions() != promotions, "the map was not in the state: {state:?}");
         left = map.len();
     });
@@ -257,9 +258,15 @@ impl Seen<'_> {
         operations.contains(&self.operation)
     }
 
-    /// Of a removal that leaves a table much too large: what footnote 5 is about.
-    pub fn shrinks(&self) -> bool {
-        self.grows && self.state.others == Others::MostRemoved
+    /// Some keys are only found under the lock. In a `FixedMap`, all are known.
+    pub fn some_recent(&self) -> bool {
+        self.grows && self.state.some_recent()
+    }
+
+    /// Of a removal that leaves a table much too large, or in a `FixedMap` an entry: what footnote 5 is about.
+    pub fn tidies(&self) -> bool {
+        let removes = self.is_any_of(&["remove", "try_remove", "remove_if", "retain"]);
+        removes && if self.grows { self.state.others == Others::MostRemoved } else { self.left < self.len }
     }
 
     /// New keys find memory used up by removed ones: what footnote 7 is about.

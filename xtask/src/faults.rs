@@ -85,8 +85,8 @@ const FAULTS: [Fault; 12] = [
     Fault {
         name: "an entry that is EXPUNGED is the end of a lookup",
         file: "src/map.rs",
-        before: "                State::Expunged => {}\n            }\n        }\n        if read.amended()",
-        after: "                State::Expunged => return Ok(None),\n            }\n        }\n        if read.amended()",
+        before: "                State::Expunged => {}\n            }\n        }\n        if self.is_amended(read)",
+        after: "                State::Expunged => return Ok(None),\n            }\n        }\n        if self.is_amended(read)",
         check: Check::Host("--test spin_lock"),
         tests: "model::",
     },
@@ -123,12 +123,12 @@ const FAULTS: [Fault; 12] = [
         tests: "inline::",
     },
     Fault {
-        name: "a removal from an index leaves a hole",
+        name: "an entry that is taken out of an index leads nowhere any more",
         file: "src/storage/inline/index.rs",
-        before: "                self.put(hole, self.at(slot));\n                hole = slot;\n",
-        after: "",
-        check: Check::Host("--test fixed_spin_lock"),
-        tests: "capacity::",
+        before: "                    link.store(behind.load(SeqCst), SeqCst);\n",
+        after: "                    link.store(behind.swap(0, SeqCst), SeqCst);\n",
+        check: Check::Loom("--test loom_fixed"),
+        tests: "a_key_is_found_once",
     },
 ];
 

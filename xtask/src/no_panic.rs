@@ -23,7 +23,7 @@ const FIRMWARES: [(&str, bool); 6] = [
     // It indexes out of bounds. That it is found out shows that the others would be.
     ("control", true),
     // The lock's own panic, when its holder waits for it.
-    ("fixed_reentry", true),
+    ("sync_reentry", true),
     ("fixed", false),
     ("fixed_critical", false),
     ("sync", false),

@@ -1,8 +1,8 @@
-//! What does not wait, with the lock that masks interrupts.
+//! What does not wait for the lock that masks interrupts: looking up, removing and iterating never do.
 #![no_std]
 #![no_main]
 
-use no_panic::trying;
+use no_panic::{trying, waiting};
 use twinmap::{CriticalSectionLock, FixedMap};
 
 static MAP: FixedMap<u32, u32, 64, CriticalSectionLock> = FixedMap::with_lock(CriticalSectionLock::new());
@@ -11,5 +11,6 @@ static MAP: FixedMap<u32, u32, 64, CriticalSectionLock> = FixedMap::with_lock(Cr
 extern "C" fn _start() -> ! {
     loop {
         trying(&MAP);
+        waiting(&MAP);
     }
 }

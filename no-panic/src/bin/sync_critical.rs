@@ -1,4 +1,4 @@
-//! As `fixed_critical`, with a map that grows.
+//! What does not wait, with the lock that masks interrupts, in a map that grows.
 #![no_std]
 #![no_main]
 

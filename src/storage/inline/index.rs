@@ -1,164 +1,138 @@
-//! A hash table of the numbers of entries: open addressing, linear probing, deletion by shifting back (Knuth, "The Art of
-//! Computer Programming", volume 3, section 6.4, algorithms L and R).
+//! A hash table of the numbers of entries, chained (Knuth, "The Art of Computer Programming", volume 3, section 6.4, algorithm C
+//! with separate lists), that one context at a time changes while others read it.
 //!
-//! It has three slots for two entries that there is memory for, so at most two thirds are in use: a probe ends at an empty
-//! slot after few steps, and an insertion always finds one.
-
-use core::ptr;
-use core::slice;
+//! There are as many chains as there may be entries, so that a lookup follows one and a half links on average. An entry that is added
+//! is put before the others of its chain, by one store; one that is taken out is left out by one store, and still leads whoever
+//! stands on it to the rest of the chain. So none ever moves, and nothing has to be cleaned up, however many come and go.
+//!
+//! Every access that readers share is SeqCst: that a key is not there is read here, and a store that returned must not be
+//! overtaken by the caller's next load, as for the slots (invariant 4 of the module [`entry`](crate::entry)). The entry's memory is
+//! used again after a grace period, so nobody stands on an entry whose link is written anew.
 
 use super::{Row, handle, number};
 use crate::storage::{Index, Vacant};
+use crate::sync::{AtomicU16, Ordering::SeqCst};
 
-/// An index for up to `N + SPARE` entries. A slot is 0 or the number of an entry: all bytes 0 are an empty index.
+/// An index of up to `N + SPARE` entries. A link is 0 or the number of an entry: all bytes 0 are an empty index.
 ///
-/// At most 32,767 entries, so that a fraction of 15 bits of a hash, times the number of slots, stays within 32 bits.
+/// At most 32,767 entries, so that a fraction of 15 bits of a hash, times the number of chains, stays within 32 bits.
 pub struct InlineIndex<const N: usize, const SPARE: usize> {
-    slots: Slots<N, SPARE>,
-    len: usize,
-}
-
-/// Three bytes for an entry, used as 16-bit numbers.
-#[repr(C, align(2))]
-struct Slots<const N: usize, const SPARE: usize>(Row<[u8; 3], N, SPARE>);
-
-impl<const N: usize, const SPARE: usize> Slots<N, SPARE> {
-    const LEN: usize = 3 * (N + SPARE) / 2;
-
-    #[inline(always)]
-    fn as_slice(&self) -> &[u16] {
-        // SAFETY: so many fit into the bytes, which are aligned, and any bytes are numbers.
-        unsafe { slice::from_raw_parts(ptr::from_ref(self).cast(), Self::LEN) }
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [u16] {
-        // SAFETY: as in `as_slice`.
-        unsafe { slice::from_raw_parts_mut(ptr::from_mut(self).cast(), Self::LEN) }
-    }
+    /// The first entry of each chain.
+    first: Row<AtomicU16, N, SPARE>,
+    /// Of each entry, the one that follows it in its chain.
+    next: Row<AtomicU16, N, SPARE>,
 }
 
 impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
-    /// What is in a slot; a slot that does not exist is empty.
+    #[cfg(any(loom, shuttle))]
+    pub fn new() -> Self {
+        Self { first: Row::from_fn(|| AtomicU16::new(0)), next: Row::from_fn(|| AtomicU16::new(0)) }
+    }
+
+    const CHAINS: usize = Row::<AtomicU16, N, SPARE>::LEN;
+
+    /// Where the first link is of the chain for a hash: its lowest 15 bits as a fraction (Lemire, "Fast Random Integer Generation in an
+    /// Interval", 2019), for a division is slow, and there is no power of two.
     #[inline(always)]
-    fn at(&self, slot: usize) -> usize {
-        self.slots.as_slice().get(slot).map_or(0, |&number| number.into())
+    fn start(&self, hash: usize) -> &AtomicU16 {
+        let chain = ((hash & 0x7FFF) * Self::CHAINS) >> 15;
+        // SAFETY: a fraction of the number of chains.
+        unsafe { self.first.as_slice().get_unchecked(chain) }
     }
 
-    fn put(&mut self, slot: usize, number: usize) {
-        if let Some(place) = self.slots.as_mut_slice().get_mut(slot) {
-            *place = number as u16; // Numbers end with 32,767.
-        }
-    }
-
-    const SLOTS: usize = Slots::<N, SPARE>::LEN;
-
-    /// The slot where the search for a hash begins: its lowest 15 bits as a fraction (Lemire, "Fast Random Integer
-    /// Generation in an Interval", 2019), for a division is slow, and there is no power of two.
+    /// The link behind the entry of this number.
     #[inline(always)]
-    fn home(hash: usize) -> usize {
-        ((hash & 0x7FFF) * Self::SLOTS) >> 15
-    }
-
-    #[inline(always)]
-    fn after(slot: usize) -> usize {
-        if slot + 1 < Self::SLOTS { slot + 1 } else { 0 }
-    }
-
-    /// How many steps it is from one slot to another.
-    fn steps(from: usize, to: usize) -> usize {
-        if from <= to { to - from } else { to + Self::SLOTS - from }
+    fn behind(&self, number: usize) -> &AtomicU16 {
+        debug_assert!((1..=Self::CHAINS).contains(&number));
+        // SAFETY: the number of an entry.
+        unsafe { self.next.as_slice().get_unchecked(number - 1) }
     }
 }
 
-/// A slot in which nothing is.
-pub struct Empty<'a, const N: usize, const SPARE: usize> {
-    index: &'a mut InlineIndex<N, SPARE>,
-    slot: usize,
+/// Where a link leads.
+#[inline(always)]
+fn follow<E>(link: &AtomicU16) -> Option<*mut E> {
+    match link.load(SeqCst) {
+        0 => None,
+        number => Some(handle(number.into())),
+    }
 }
 
-/// Leaves an empty one behind: the next table in this memory is made under the lock, in no time.
+/// A place in an index, for an entry of this hash.
+pub struct Place<'a, const N: usize, const SPARE: usize> {
+    index: &'a InlineIndex<N, SPARE>,
+    hash: usize,
+}
+
+/// Leaves an empty one behind: the next table in this memory is made under the lock.
+#[cfg(not(any(loom, shuttle)))]
 impl<const N: usize, const SPARE: usize> Drop for InlineIndex<N, SPARE> {
     fn drop(&mut self) {
-        for slot in self.slots.as_mut_slice() {
-            // Volatile, when compiled for size: else it becomes a call of `memset`, which is ten times as large as this
-            // loop, and which a small firmware may have no other use for.
-            // SAFETY: it is a reference.
-            if cfg!(small) { unsafe { ptr::from_mut(slot).write_volatile(0) } } else { *slot = 0 }
-        }
-        self.len = 0;
+        // (Of atomics, compilers make no `memset`, which is ten times as large, and which a small firmware may have no other use for.)
+        self.first.as_slice().iter().for_each(|link| link.store(0, core::sync::atomic::Ordering::Relaxed));
     }
 }
 
-impl<E, const N: usize, const SPARE: usize> Vacant<E> for Empty<'_, N, SPARE> {
+impl<E, const N: usize, const SPARE: usize> Vacant<E> for Place<'_, N, SPARE> {
     fn fill(self, entry: *mut E) {
-        self.index.put(self.slot, number(entry));
-        self.index.len += 1;
+        self.index.link(self.hash, entry);
     }
 }
 
 impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
     type Vacant<'a>
-        = Empty<'a, N, SPARE>
+        = Place<'a, N, SPARE>
     where
         Self: 'a;
 
     #[inline]
     fn find(&self, hash: usize, mut eq: impl FnMut(*mut E) -> bool) -> Option<*mut E> {
-        let mut slot = Self::home(hash);
-        while self.at(slot) != 0 {
-            let entry = handle(self.at(slot));
+        let mut link = self.start(hash);
+        while let Some(entry) = follow(link) {
             if eq(entry) {
                 return Some(entry);
             }
-            slot = Self::after(slot);
+            link = self.behind(number(entry));
         }
         None
     }
 
-    fn find_or_vacant(&mut self, hash: usize, mut eq: impl FnMut(*mut E) -> bool) -> Result<*mut E, Self::Vacant<'_>> {
-        let mut slot = Self::home(hash);
-        while self.at(slot) != 0 {
-            let entry = handle(self.at(slot));
-            if eq(entry) {
-                return Ok(entry);
-            }
-            slot = Self::after(slot);
-        }
-        Err(Empty { index: self, slot })
+    fn find_or_vacant(&mut self, hash: usize, eq: impl FnMut(*mut E) -> bool) -> Result<*mut E, Self::Vacant<'_>> {
+        self.find(hash, eq).ok_or(Place { index: self, hash })
     }
 
     fn add(&mut self, hash: usize, entry: *mut E) {
-        let mut slot = Self::home(hash);
-        while self.at(slot) != 0 {
-            slot = Self::after(slot);
-        }
-        Empty { index: self, slot }.fill(entry);
+        self.link(hash, entry);
     }
 
-    fn remove(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize) {
-        let mut hole = Self::home(hash);
-        while self.at(hole) != number(entry) {
-            if self.at(hole) == 0 {
-                return;
+    fn remove(&mut self, hash: usize, entry: *mut E, _hash_of: impl Fn(*mut E) -> usize) {
+        self.unlink(hash, entry, || true);
+    }
+
+    fn link(&self, hash: usize, entry: *mut E) {
+        let first = self.start(hash);
+        self.behind(number(entry)).store(first.load(SeqCst), SeqCst);
+        first.store(number(entry) as u16, SeqCst); // Numbers end with 32,767.
+    }
+
+    fn unlink(&self, hash: usize, entry: *mut E, goes: impl FnOnce() -> bool) -> bool {
+        let mut link = self.start(hash);
+        while let Some(found) = follow::<E>(link) {
+            let behind = self.behind(number(found));
+            if found == entry {
+                let goes = goes();
+                if goes {
+                    link.store(behind.load(SeqCst), SeqCst);
+                }
+                return goes;
             }
-            hole = Self::after(hole);
+            link = behind;
         }
-        // Whoever would be found at the hole earlier than where it is moves there, and leaves another hole.
-        let mut slot = Self::after(hole);
-        while self.at(slot) != 0 {
-            let home = Self::home(hash_of(handle(self.at(slot))));
-            if Self::steps(home, slot) >= Self::steps(hole, slot) {
-                self.put(hole, self.at(slot));
-                hole = slot;
-            }
-            slot = Self::after(slot);
-        }
-        self.put(hole, 0);
-        self.len -= 1;
+        false
     }
 
     fn len(&self) -> usize {
-        self.len
+        Self::CHAINS
     }
 
     /// There is room for all entries that there is memory for.
@@ -167,51 +141,69 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
     }
 
     fn buckets(&self) -> usize {
-        Self::SLOTS
+        Self::CHAINS
     }
 
     #[inline]
     fn bucket(&self, i: usize) -> Option<*mut E> {
-        match self.at(i) {
-            0 => None,
-            number => Some(handle(number)),
-        }
+        follow(self.first.as_slice().get(i)?)
+    }
+
+    #[inline]
+    fn after(&self, entry: *mut E) -> Option<*mut E> {
+        follow(self.behind(number(entry)))
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
+    extern crate std;
+
+    use core::iter::successors;
     use core::mem::MaybeUninit;
+    use std::vec::Vec;
 
     use super::*;
 
     type Small = InlineIndex<3, 1>;
+    const ENTRIES: usize = 4;
 
-    fn contains(index: &Small, hash: usize, entry: *mut u32) -> bool {
-        index.find(hash, |other| other == entry) == Some(entry)
+    /// What is in the index, by bucket.
+    fn buckets(index: &Small) -> [Vec<*mut u32>; ENTRIES] {
+        core::array::from_fn(|i| successors(index.bucket(i), |&entry| index.after(entry)).collect())
     }
 
-    /// Four entries in six slots, wherever each begins: rows of slots go over the end, too.
+    /// Four entries in all combinations of chains, each of which goes; who stands on it goes on from there.
     #[test]
     fn who_is_left_is_found_after_each_removal() {
-        const ENTRIES: usize = 4;
-        const SLOTS: usize = Small::SLOTS;
-        let first_hash_of = |home: usize| (home << 15).div_ceil(SLOTS);
-        for case in 0..ENTRIES * SLOTS.pow(ENTRIES as u32) {
+        let first_hash_of = |chain: usize| (chain << 15).div_ceil(Small::CHAINS);
+        for case in 0..ENTRIES * Small::CHAINS.pow(ENTRIES as u32) {
             let removed = case % ENTRIES;
-            let hash = |i: usize| first_hash_of(case / ENTRIES / SLOTS.pow(i as u32) % SLOTS);
+            let chain = |i: usize| case / ENTRIES / Small::CHAINS.pow(i as u32) % Small::CHAINS;
             // SAFETY: all bytes 0 are an empty index.
-            let mut index = unsafe { MaybeUninit::<Small>::zeroed().assume_init() };
+            let index = unsafe { MaybeUninit::<Small>::zeroed().assume_init() };
             let entries: [*mut u32; ENTRIES] = core::array::from_fn(|i| handle(i + 1));
             for (i, &entry) in entries.iter().enumerate() {
-                assert_eq!(Small::home(hash(i)), case / ENTRIES / SLOTS.pow(i as u32) % SLOTS);
-                index.add(hash(i), entry);
+                index.link(first_hash_of(chain(i)), entry);
             }
-            index.remove(hash(removed), entries[removed], |entry| hash(number(entry) - 1));
-            for (i, &entry) in entries.iter().enumerate() {
-                assert_eq!(contains(&index, hash(i), entry), i != removed, "case {case}, entry {i}");
-            }
-            assert_eq!(Index::<u32>::len(&index), ENTRIES - 1);
+            let whole = buckets(&index);
+            let entry = entries[removed];
+            let behind: Vec<_> = successors(index.after(entry), |&entry| index.after(entry)).collect();
+            assert!(!index.unlink(first_hash_of(chain(removed)), entry, || false), "asked, and refused");
+            assert_eq!(buckets(&index), whole);
+            assert!(index.unlink(first_hash_of(chain(removed)), entry, || true));
+            assert!(!index.unlink(first_hash_of(chain(removed)), entry, || unreachable!()), "it is gone");
+
+            let mut expected = whole;
+            expected[chain(removed)].retain(|&other| other != entry);
+            assert_eq!(buckets(&index), expected, "case {case}");
+            assert_eq!(Vec::from_iter(index.entries()), expected.concat());
+            assert!(entries.iter().enumerate().all(|(i, &entry)| {
+                let found = index.find(first_hash_of(chain(i)), |other| other == entry);
+                found == (i != removed).then_some(entry)
+            }));
+            let still: Vec<_> = successors(index.after(entry), |&entry| index.after(entry)).collect();
+            assert_eq!(still, behind, "case {case}");
         }
     }
 }

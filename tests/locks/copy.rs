@@ -1,0 +1,60 @@
+//! Of the incremental copy, which a growing map has: who does its steps, and that it ends.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::Map;
+use crate::locks::{OTHERS, amended, promoted};
+
+#[test]
+fn each_operation_that_takes_the_lock_moves_the_copy_on() {
+    let (map, _) = promoted(500);
+    map.insert(1_000_000, 1);
+    let (mut last, mut steps) = (0, 0);
+    while let Some(copy) = map.stats().copy.filter(|copy| copy.done < copy.buckets) {
+        assert!(copy.done > last || steps == 0, "{copy:?} after {steps} steps");
+        (last, steps) = (copy.done, steps + 1);
+        // New keys do it, and misses.
+        if steps % 2 == 0 {
+            map.insert(1_000_000 + steps, 1);
+        } else {
+            assert!(!map.contains_key(&999_999));
+        }
+    }
+    assert!(steps > 5, "{steps}");
+}
+
+#[test]
+fn promote_ends_while_others_insert() {
+    let (map, _lock) = amended(50);
+    let map = Rc::new(map);
+    let (other, inserted) = (map.clone(), Rc::new(Cell::new(0)));
+    let count = inserted.clone();
+    OTHERS.set(Some(Box::new(move || {
+        // A new key each time: there is always something to promote.
+        let n = count.get() + 1;
+        if n < 1_000 {
+            count.set(n);
+            other.insert(n + 2_000_000, 0);
+            other.remove(&(n + 2_000_000 - 8));
+        }
+    })));
+    let promotions = map.promotions();
+    map.promote();
+    OTHERS.take();
+    assert!(map.promotions() > promotions && inserted.get() > 0);
+    assert!(inserted.get() < 999, "it ended when they did");
+}
+
+#[test]
+fn promote_and_iter_release_the_lock_in_between() {
+    let complete: [fn(&Map<u32, u32>); 2] =
+        [|map| map.promote(), |map| assert_eq!(map.pin().iter().count(), map.len())];
+    for complete in complete {
+        let keys = if cfg!(miri) { 400 } else { 10_000 };
+        let (map, lock) = amended(keys);
+        let (waits, tries) = lock.during(|| complete(&map));
+        // Each step is waited for.
+        assert!(waits > keys as usize / 10 && tries == 0, "{waits} {tries}");
+    }
+}
