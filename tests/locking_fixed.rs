@@ -37,3 +37,23 @@ fn writes_to_a_known_key_do_not_wait_for_the_lock_when_they_are_busy() {
     });
     assert_eq!(waits, 1, "the test's own");
 }
+
+/// Removals that did not get the lock leave their entries in the table: until new keys need the memory, or `promote`.
+#[test]
+fn what_removals_have_left_in_the_table_makes_room_for_new_keys() {
+    for promote in [false, true] {
+        let lock = locks::Watched::default();
+        let map = FixedMap::<u32, u32, 8, _, 2>::with_lock(lock.clone());
+        (0..8).for_each(|key| drop(map.insert(key, key).unwrap()));
+        lock.clone().with_lock(|| assert!((0..8).all(|key| map.remove(&key).is_some())));
+        assert!(map.is_empty());
+        if promote {
+            // Each is taken out by itself.
+            assert_eq!(lock.during(|| map.promote()), (8, 0));
+        }
+        let (waits, tries) = lock.during(|| assert!((10..18).all(|key| map.insert(key, key).is_ok())));
+        // A new key that finds no memory is tried again, twice, the second time after what was left is gone.
+        assert_eq!((waits, tries), if promote { (8, 0) } else { (10, 8) });
+        assert!(map.is_full() && (10..18).all(|key| map.remove(&key).is_some()));
+    }
+}

@@ -104,12 +104,14 @@ pub trait Index<E> {
     fn remove(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize);
 
     /// [`add`](Self::add), while others read the index. One caller at a time; with a [limit](Limit) only, as `unlink`.
-    fn link(&self, _hash: usize, _entry: *mut E) {}
+    fn link(&self, _hash: usize, _entry: *mut E) {
+        unreachable!("a table that grows is not written while it is read")
+    }
 
     /// [`remove`](Self::remove), while others read the index, if the entry is there and `goes` says so then. Whether it was taken
     /// out. Who has found it may go on from there, as long as nothing else is put into its memory.
     fn unlink(&self, _hash: usize, _entry: *mut E, _goes: impl FnOnce() -> bool) -> bool {
-        false
+        unreachable!("a table that grows is not written while it is read")
     }
 
     /// How many entries there are; with a [limit](Limit), at most.

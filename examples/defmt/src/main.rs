@@ -63,7 +63,6 @@ fn main() -> ! {
     defmt::assert!(ticks >= 10);
 
     LATEST.remove("fan");
-    LATEST.promote();
     defmt::println!("{}", LATEST.pin().compare_exchange("motor", &70, 1)); // log: Err(CompareExchangeError { absent: false, kind: None })
     defmt::println!("{}", LATEST.try_get("motor")); // log: Ok(Some(71))
     defmt::println!("{}", LATEST.garbage()); // log: Garbage { values: 0, entries: 0, tables: 0 }
