@@ -33,3 +33,11 @@ fn reentry_from_eq_under_the_lock_panics_and_says_so() {
     assert!(map.try_insert(Collide(2), 2).unwrap().is_none());
     assert_eq!(map.len(), 2);
 }
+
+#[test]
+fn the_lock_says_whether_it_is_locked() {
+    use twinmap::ScopedRawMutex;
+
+    let lock = Lock::new();
+    assert!(lock.with_lock(|| lock.is_locked()) && !lock.is_locked());
+}
