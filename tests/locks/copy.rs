@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::Map;
-use crate::locks::{OTHERS, amended, promoted};
+use crate::locks::{HANDED_ON, OTHERS, amended, promoted};
 
 #[test]
 fn each_operation_that_takes_the_lock_moves_the_copy_on() {
@@ -56,5 +56,24 @@ fn promote_and_iter_release_the_lock_in_between() {
         let (waits, tries) = lock.during(|| complete(&map));
         // Each step is waited for.
         assert!(waits > keys as usize / 10 && tries == 0, "{waits} {tries}");
+    }
+}
+
+/// Keys that were removed before the copy, and come back before it has come to them, while no step is done but those that somebody
+/// waits for: there is room for them beside what is yet to be copied.
+#[test]
+fn keys_that_come_back_during_the_copy_have_room() {
+    for keys in (64..1_024).step_by(if cfg!(miri) { 480 } else { 24 }) {
+        let (map, _lock) = promoted(keys);
+        let removed = 0..keys / 5;
+        removed.clone().for_each(|key| drop(map.remove(&key)));
+        HANDED_ON.set(true);
+        map.insert(1_000_000, 0);
+        removed.for_each(|key| drop(map.insert(key, key)));
+        (keys..2 * keys).for_each(|key| drop(map.insert(key, key)));
+        map.promote();
+        HANDED_ON.set(false);
+        assert!((0..2 * keys).all(|key| map.contains_key(&key)), "{keys}");
+        assert_eq!((map.len(), map.pin().iter().count()), (2 * keys as usize + 1, 2 * keys as usize + 1));
     }
 }

@@ -25,7 +25,7 @@ struct Inner {
 thread_local! {
     static LOCKED: Cell<bool> = const { Cell::new(false) };
     /// Somebody is always waiting for the lock, and gets it: nobody has it by trying.
-    static HANDED_ON: Cell<bool> = const { Cell::new(false) };
+    pub static HANDED_ON: Cell<bool> = const { Cell::new(false) };
     /// What others do each time that the lock comes free.
     pub static OTHERS: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
 }
