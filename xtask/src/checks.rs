@@ -287,11 +287,9 @@ fn sanitizers(effort: Effort) -> Result<Outcome> {
         .env("RUSTFLAGS", &format!("-Zsanitizer={sanitizer} --cfg sanitized"))
         .run()
     };
+    sanitized("thread", "--test spin_lock --test fixed_spin_lock concurrent")?;
     if effort.long {
-        sanitized("thread", "--test spin_lock --test fixed_spin_lock concurrent")?;
         sanitized("address", "--tests")?;
-    } else {
-        sanitized("thread", "--test spin_lock concurrent")?;
     }
     Ok(Outcome::Passed)
 }
