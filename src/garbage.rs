@@ -476,7 +476,7 @@ unsafe fn companion<K, V, St: Storage<K, V>>(storage: &St, node: *mut Node<V>) -
     // (In the heap's nodes that word is not set before they are retired.)
     St::LIMIT?;
     // SAFETY: it is in no list: with a limit, the word is null unless `join` has set it.
-    let link = unsafe { next(storage, tagged(node, Kind::Node)) };
+    let link = unsafe { storage.next(node) };
     (!link.is_null()).then(|| untagged(link))
 }
 
@@ -488,10 +488,7 @@ unsafe fn companion<K, V, St: Storage<K, V>>(storage: &St, node: *mut Node<V>) -
 unsafe fn free_both<K, V, St: Storage<K, V>>(storage: &St, node: *mut Node<V>) {
     // SAFETY: the caller's promise.
     unsafe {
-        let entry = companion(storage, node).map(|entry| {
-            (*storage.locate(entry)).lifetime().end();
-            Owned::new(storage, entry)
-        });
+        let entry = companion(storage, node).map(|entry| own(storage, entry));
         // Should a value's destructor panic, the entry is freed while that unwinds.
         free(storage, node);
         drop(entry);
@@ -503,9 +500,19 @@ unsafe fn free_both<K, V, St: Storage<K, V>>(storage: &St, node: *mut Node<V>) {
 /// The object is of `pool`, and nothing can reach it any more but the caller.
 unsafe fn free<T: Object>(pool: &impl Pool<T>, item: *mut T) {
     // SAFETY: the caller's promise.
+    drop(unsafe { own(pool, item) });
+}
+
+/// An object that is about to be freed.
+///
+/// # Safety
+///
+/// As for [`free`].
+unsafe fn own<T: Object, P: Pool<T>>(pool: &P, item: *mut T) -> Owned<'_, T, P> {
+    // SAFETY: the caller's promise.
     unsafe {
         (*pool.locate(item)).lifetime().end();
-        drop(Owned::new(pool, item));
+        Owned::new(pool, item)
     }
 }
 

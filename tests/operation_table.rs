@@ -143,17 +143,17 @@ fn is_seen(column: &str, cell: &str, seen: &Seen) -> bool {
     let locks = seen.did.waits + seen.did.tries;
     match (column, cell) {
         ("takes the lock", "yes⁷") => locks == 0 || !seen.grows,
-        ("masks interrupts¹", "while locked") => locks != 0 || !seen.grows,
+        ("masks interrupts¹", "while locked") => locks != 0 || seen.never_waits(),
         ("masks interrupts¹", "no⁵") => locks != 0 || !seen.grows,
         ("frees, runs `Drop`", "at most a few removed keys") => seen.did.keys != 0,
         ("worst case²", "probe") => seen.did.probes != 0,
         ("worst case²", "what is freed") => seen.did.keys + seen.did.values > LARGE / 20,
-        ("worst case²", text) if text.contains("step") => locks != 0 || !seen.grows,
+        ("worst case²", text) if text.contains("step") => locks != 0 || seen.never_waits(),
         ("allocates", "value, entry; seldom a table") => seen.did.allocations == 4 || !seen.grows,
         ("allocates", text) if text.starts_with("`compare_exchange`") => {
             seen.did.allocations != 0 || !seen.grows || seen.operation != "compare_exchange"
         }
-        ("from a handler, with `SpinLock`", handler) => seen.hangs || handler == "yes" || !seen.grows,
+        ("from a handler, with `SpinLock`", handler) => seen.hangs || handler == "yes" || seen.never_waits(),
         _ => true,
     }
 }

@@ -263,6 +263,12 @@ impl Seen<'_> {
         self.grows && self.state.some_recent()
     }
 
+    /// Nothing but these takes the lock of a `FixedMap` other than by trying: what the table says of recent keys is not seen of it.
+    pub fn never_waits(&self) -> bool {
+        let waiting = ["insert", "get_or_insert", "update_or_insert", "promote", "clear"];
+        !self.grows && !self.is_any_of(&waiting)
+    }
+
     /// Of a removal that leaves a table much too large, or in a `FixedMap` an entry: what footnote 5 is about.
     pub fn tidies(&self) -> bool {
         let removes = self.is_any_of(&["remove", "try_remove", "remove_if", "retain"]);
