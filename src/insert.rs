@@ -296,16 +296,11 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 }
             }
         }
-        let mut eq = |other: &K| key.as_ref() == Some(other);
+        let eq = |other: &K| key.as_ref() == Some(other);
         if !dirty.has_room(&self.storage) {
-            let in_dirty = self.probe_outlined(dirty.table(&self.storage), hash, &mut eq);
-            if let Some(handle) = in_dirty {
-                dirty.miss();
-                // SAFETY: from `dirty`, under the lock and the pin.
-                return self.revive_locked(unsafe { self.entry(handle) }, node);
-            }
+            // (If the key is in there already, it will be found in `read`.)
             if self.advance(dirty) {
-                return InsertOutcome::Raced;
+                return self.needs_table(dirty).map_or(InsertOutcome::Raced, InsertOutcome::NeedsTable);
             }
             if let Err(table) = self.seal(dirty) {
                 return InsertOutcome::NeedsTable(table);

@@ -43,8 +43,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             };
             // SAFETY: an entry of the table.
             let hash = unsafe { resolve(&self.storage, handle) }.hash;
-            // (Another one may come into the bucket.)
-            index.remove(hash, handle, |entry| self.hash_of(entry));
+            // (What comes after it in the bucket, if anything does, is the first one then.)
+            index.remove(hash, handle);
             // SAFETY: nothing leads to the entry any more.
             let entry = unsafe { Owned::new(&self.storage, handle) }.take();
             if let State::Live(node) = entry.state() {

@@ -50,7 +50,7 @@ unsafe impl ScopedRawMutex for CountingLock {
 
 struct Counted(Heap<usize, usize>);
 
-struct CountedIndex(HeapIndex<usize, usize>);
+struct CountedIndex(HeapIndex<Entry<usize, usize>>);
 
 macro_rules! counted_pool {
     ($($object:ty),*) => {$(
@@ -104,7 +104,7 @@ unsafe impl Storage<usize, usize> for Counted {
 
     const NEW: Self = Self(Heap::NEW);
 
-    /// The one step that may take longer: a table's control bytes are set when it is allocated.
+    /// The one step that may take longer: a table's slots are set when it is allocated.
     fn table(&self, capacity: usize) -> Option<Owned<'_, Table<CountedIndex>, Self>> {
         step();
         let index = CountedIndex(HeapIndex::with_capacity(capacity)?);
@@ -113,7 +113,7 @@ unsafe impl Storage<usize, usize> for Counted {
 }
 
 impl Index<Entry<usize, usize>> for CountedIndex {
-    type Vacant<'a> = <HeapIndex<usize, usize> as Index<Entry<usize, usize>>>::Vacant<'a>;
+    type Vacant<'a> = <HeapIndex<Entry<usize, usize>> as Index<Entry<usize, usize>>>::Vacant<'a>;
 
     fn find(
         &self,
@@ -144,14 +144,9 @@ impl Index<Entry<usize, usize>> for CountedIndex {
         self.0.add(hash, entry);
     }
 
-    fn remove(
-        &mut self,
-        hash: usize,
-        entry: *mut Entry<usize, usize>,
-        hash_of: impl Fn(*mut Entry<usize, usize>) -> usize,
-    ) {
+    fn remove(&mut self, hash: usize, entry: *mut Entry<usize, usize>) {
         step();
-        self.0.remove(hash, entry, hash_of);
+        self.0.remove(hash, entry);
     }
 
     fn len(&self) -> usize {

@@ -15,13 +15,13 @@ use crate::storage::{Index, Storage, Table};
 use crate::sync::Ordering;
 
 /// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less. (No overflow: a
-/// key takes more than four bytes.)
-const SPARSE: usize = 4;
+/// key takes more bytes than that.)
+const SPARSE: usize = 5;
 /// So many live entries are assumed at least: a table of 16 buckets is never too large.
 const FEW: usize = 4;
 /// Steps under the lock by which one removal moves on to a smaller table. By two, the move is complete when about half of the
-/// keys are left that were there at its beginning: for each of these there are four buckets, which are work of
-/// 14 in all (a live entry, and up to two or three that were removed), and a step is work of 16.
+/// keys are left that were there at its beginning: for each of these there are five buckets, which are work of
+/// 17 in all (a live entry, and up to three that were removed), and a step is work of 16.
 const SHRINK_STEPS: usize = 2;
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {

@@ -1,4 +1,4 @@
-//! Storage on the global allocator: handles are addresses, indexes are hashbrown's.
+//! Storage on the global allocator: handles are addresses.
 //!
 //! Every node and entry that is freed first goes to a few *spares*, from which the next one is taken. A map that is
 //! only overwritten therefore never calls the allocator: the node that a store unlinked is the node of the next
@@ -9,12 +9,14 @@ use core::alloc::Layout;
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use hashbrown::{HashTable, hash_table as table};
-
-use super::{Index, Limit, Link, Owned, Pool, Reserved, Storage, Table, Vacant};
+use super::{Limit, Link, Owned, Pool, Reserved, Storage, Table};
 use crate::entry::{Entry, Node};
 use crate::readers::{STRIPES, stripe};
 use crate::sync::{AtomicPtr, Ordering};
+
+mod index;
+
+pub use index::HeapIndex;
 
 /// As many as contexts that store at the same time in a small system: `main`, interrupts of three priorities; or one for each
 /// stripe.
@@ -29,7 +31,8 @@ pub struct Heap<K, V> {
 }
 
 /// What is allocated for an object. The object comes first, so that its address is the block's.
-#[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(C, align(16)))] // As `index` wants it. Allocators have nothing less.
+#[cfg_attr(not(target_pointer_width = "64"), repr(C))]
 struct Block<T> {
     object: MaybeUninit<T>,
     link: AtomicPtr<()>,
@@ -127,6 +130,7 @@ impl<T, const N: usize> Drop for Spares<T, N> {
 }
 
 fn allocate<T>() -> Option<*mut T> {
+    const { assert!(align_of::<Block<T>>() >= index::ALIGN) };
     // SAFETY: the layout is not of size zero, for there is the link.
     let block = unsafe { alloc(Layout::new::<Block<T>>()) }.cast::<Block<T>>();
     if block.is_null() {
@@ -260,12 +264,9 @@ impl<K, V> Limit for Heap<K, V> {
     const LIMIT: Option<usize> = None;
 }
 
-/// hashbrown's table of handles.
-pub struct HeapIndex<K, V>(HashTable<*mut Entry<K, V>>);
-
-// SAFETY: a `HashTable` holds what was inserted and not removed.
+// SAFETY: an index holds what was added and not removed.
 unsafe impl<K, V> Storage<K, V> for Heap<K, V> {
-    type Index = HeapIndex<K, V>;
+    type Index = HeapIndex<Entry<K, V>>;
 
     #[cfg(not(loom))]
     const NEW: Self = Self { nodes: Spares::new(), entries: Spares::new() };
@@ -274,94 +275,7 @@ unsafe impl<K, V> Storage<K, V> for Heap<K, V> {
         Self { nodes: Spares::new(), entries: Spares::new() }
     }
 
-    fn table(&self, capacity: usize) -> Option<Owned<'_, Table<HeapIndex<K, V>>, Self>> {
+    fn table(&self, capacity: usize) -> Option<Owned<'_, Table<Self::Index>, Self>> {
         Some(Reserved::new(self)?.fill(Table::new(HeapIndex::with_capacity(capacity)?)))
-    }
-}
-
-/// So many entries fit into the largest table of which all room is used.
-const ALL_USED: usize = 56;
-
-impl<K, V> HeapIndex<K, V> {
-    pub(crate) fn with_capacity(capacity: usize) -> Option<Self> {
-        let mut table = HashTable::new();
-        // What `room` leaves free is one in 28.
-        let spare = if capacity > ALL_USED { capacity.div_ceil(27) } else { 0 };
-        table.try_reserve(capacity + spare, |_| 0).ok()?;
-        Some(Self(table))
-    }
-
-    /// Whether hashbrown would have to find another place for what it holds. It never does, for what is added to has room;
-    /// asked right before, hashbrown's way to grow, and to panic, is compiled out.
-    #[inline(always)]
-    fn is_full(&self) -> bool {
-        let full = self.0.len() == self.0.capacity();
-        debug_assert!(!full, "a table without room was added to");
-        full
-    }
-}
-
-impl<E> Vacant<E> for Option<table::VacantEntry<'_, *mut E>> {
-    #[inline]
-    fn fill(self, entry: *mut E) {
-        self.map(|vacant| vacant.insert(entry));
-    }
-}
-
-impl<K, V> Index<Entry<K, V>> for HeapIndex<K, V> {
-    type Vacant<'a>
-        = Option<table::VacantEntry<'a, *mut Entry<K, V>>>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn find(&self, hash: usize, mut eq: impl FnMut(*mut Entry<K, V>) -> bool) -> Option<*mut Entry<K, V>> {
-        self.0.find(hash as u64, |&entry| eq(entry)).copied()
-    }
-
-    #[inline]
-    fn find_or_vacant(
-        &mut self,
-        hash: usize,
-        mut eq: impl FnMut(*mut Entry<K, V>) -> bool,
-    ) -> Result<*mut Entry<K, V>, Self::Vacant<'_>> {
-        if self.is_full() {
-            return Err(None);
-        }
-        match self.0.entry(hash as u64, |&entry| eq(entry), |_| 0) {
-            table::Entry::Occupied(found) => Ok(*found.get()),
-            table::Entry::Vacant(vacant) => Err(Some(vacant)),
-        }
-    }
-
-    fn add(&mut self, hash: usize, entry: *mut Entry<K, V>) {
-        if !self.is_full() {
-            self.0.insert_unique(hash as u64, entry, |_| 0);
-        }
-    }
-
-    fn remove(&mut self, hash: usize, entry: *mut Entry<K, V>, _hash_of: impl Fn(*mut Entry<K, V>) -> usize) {
-        if let Ok(found) = self.0.find_entry(hash as u64, |&e| e == entry) {
-            found.remove();
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// In a larger table, a thirty-second of the buckets less than hashbrown fills: the last ones are found by the longest
-    /// probes, under the lock.
-    fn room(&self) -> usize {
-        (self.0.capacity() - self.0.len()).saturating_sub(self.0.num_buckets() / 128 * 4)
-    }
-
-    fn buckets(&self) -> usize {
-        self.0.num_buckets()
-    }
-
-    #[inline]
-    fn bucket(&self, i: usize) -> Option<*mut Entry<K, V>> {
-        self.0.get_bucket(i).copied()
     }
 }

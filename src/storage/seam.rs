@@ -100,8 +100,8 @@ pub trait Index<E> {
     /// Adds an entry that is not in the index, which has room.
     fn add(&mut self, hash: usize, entry: *mut E);
 
-    /// Takes out the entry with this very handle. `hash_of` is there for implementations that move what they hold.
-    fn remove(&mut self, hash: usize, entry: *mut E, hash_of: impl Fn(*mut E) -> usize);
+    /// Takes out the entry with this very handle.
+    fn remove(&mut self, hash: usize, entry: *mut E);
 
     /// [`add`](Self::add), while others read the index. One caller at a time; with a [limit](Limit) only, as `unlink`.
     fn link(&self, _hash: usize, _entry: *mut E) {

@@ -12,6 +12,7 @@ const INTERNAL: &[&str] = &[
     "src/sync.rs",
     "src/storage/seam.rs",
     "src/storage/heap.rs",
+    "src/storage/heap/index.rs",
     "src/storage/inline.rs",
     "src/storage/inline/index.rs",
 ];

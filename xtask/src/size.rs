@@ -64,18 +64,6 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Fails if hashbrown, a map on the heap, is among the firmware's dependencies.
-pub fn check_dependencies() -> Result<()> {
-    for target in TARGETS {
-        let tree = Cmd::new("cargo tree --prefix none --target").args([target]).dir("size");
-        tree.show("");
-        if tree.read()?.contains("hashbrown") {
-            bail!("the firmware for {target} depends on hashbrown, though a FixedMap needs none of it");
-        }
-    }
-    Ok(())
-}
-
 fn measure(target: &'static str) -> Result<Row> {
     Cmd::new("cargo build --release --target-dir target --target").args([target]).dir("size").run()?;
     let folder = root().join("size/target").join(target).join("release");

@@ -26,17 +26,15 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 unsafe impl GlobalAlloc for Marked {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        marker::allocator();
         // SAFETY: the caller's promise.
-        let memory = unsafe { HEAP.alloc(layout) };
-        marker::aside();
-        if !memory.is_null() {
-            let live = LIVE.load(Relaxed) + layout.size();
-            LIVE.store(live, Relaxed);
-            PEAK.store(PEAK.load(Relaxed).max(live), Relaxed);
-        }
-        marker::resume();
-        memory
+        allocate(layout, |layout| unsafe { HEAP.alloc(layout) })
+    }
+
+    /// Zeroing is the allocator's, too: others have zeros at hand.
+    #[inline(never)]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        allocate(layout, |layout| unsafe { HEAP.alloc_zeroed(layout) })
     }
 
     #[inline(never)]
@@ -48,6 +46,20 @@ unsafe impl GlobalAlloc for Marked {
         LIVE.store(LIVE.load(Relaxed) - layout.size(), Relaxed);
         marker::resume();
     }
+}
+
+#[inline(always)]
+fn allocate(layout: Layout, by: impl FnOnce(Layout) -> *mut u8) -> *mut u8 {
+    marker::allocator();
+    let memory = by(layout);
+    marker::aside();
+    if !memory.is_null() {
+        let live = LIVE.load(Relaxed) + layout.size();
+        LIVE.store(live, Relaxed);
+        PEAK.store(PEAK.load(Relaxed).max(live), Relaxed);
+    }
+    marker::resume();
+    memory
 }
 
 /// Once, before anything is allocated.

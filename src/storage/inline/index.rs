@@ -105,7 +105,7 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
         self.link(hash, entry);
     }
 
-    fn remove(&mut self, hash: usize, entry: *mut E, _hash_of: impl Fn(*mut E) -> usize) {
+    fn remove(&mut self, hash: usize, entry: *mut E) {
         self.unlink(hash, entry, || true);
     }
 

@@ -77,7 +77,7 @@ fn of_core(rows: &Rows, core: &str) -> String {
     let mut text = String::new();
     if let Some((worst, masked)) = counts.allocator() {
         text += &format!(
-            "A call of the allocator (embedded-alloc's, TLSF) takes up to {} instructions, {} of them with interrupts masked.\n",
+            "A call of the allocator (embedded-alloc's, TLSF; with the zeroing of a table) takes up to {} instructions, {} of them with interrupts masked.\n",
             number(Some(worst)),
             number(Some(masked))
         );
