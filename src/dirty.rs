@@ -168,17 +168,20 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
     }
 }
 
-/// Whether the table leads to this very entry. By its handle and the hash that it keeps: what `Eq` and `Hash` say must
-/// not decide about memory.
-#[cfg_attr(not(small), inline(never))]
-pub(crate) fn leads_to<K, V, I>(table: Option<&Table<I>>, entry: &Entry<K, V>, handle: *mut Entry<K, V>) -> bool
-where
-    I: Index<Entry<K, V>>,
-{
-    table.is_some_and(|table| table.index().find(entry.hash, |other| other == handle).is_some())
-}
-
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
+    /// Whether the table leads to this very entry. By its handle and the hash that is kept: what `Eq` and `Hash` say must
+    /// not decide about memory.
+    ///
+    /// # Safety
+    ///
+    /// The handle is an entry's, which is not freed. (Of one that is in a list, the answer may be no.)
+    #[cfg_attr(not(small), inline(never))]
+    pub(crate) unsafe fn leads_to(&self, table: Option<&Table<St::Index>>, handle: *mut Entry<K, V>) -> bool {
+        // SAFETY: the caller's promise.
+        let hash = unsafe { self.hash_of(handle) };
+        table.is_some_and(|table| table.index().find(hash, |other| other == handle).is_some())
+    }
+
     /// DELETED → EXPUNGED, for an entry of `read` that is not in `dirty`. Returns what the entry was.
     pub(crate) fn expunge(
         &self,
@@ -343,7 +346,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         if let Some(table) = dirty.table_mut(&self.storage) {
             debug_assert!(table.index().room() > 0, "see the module's documentation");
-            table.index_mut().add(entry.hash, handle);
+            // SAFETY: from `read`, under the lock.
+            table.index_mut().add(unsafe { self.hash_of(handle) }, handle);
             dirty.reserved = dirty.reserved.saturating_sub(1);
         }
         COPY_WORK
@@ -405,15 +409,15 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             dirty.miss();
             return Taken::Nothing;
         };
-        // SAFETY: from `dirty`, under the lock and the pin.
-        let entry = unsafe { self.entry(handle) };
         // In `read` as well: that it was not found there is `Eq`'s or `Hash`'s fault, who may have their way.
-        if leads_to(read.table, entry, handle) {
+        // SAFETY: from `dirty`, under the lock and the pin.
+        if unsafe { self.leads_to(read.table, handle) } {
             return Taken::Nothing;
         }
         let Some(table) = dirty.table_mut(&self.storage) else { return Taken::Nothing };
         self.count.begin_removal();
-        table.index_mut().remove(entry.hash, handle);
+        // SAFETY: as above.
+        table.index_mut().remove(unsafe { self.hash_of(handle) }, handle);
         Taken::Own(handle)
     }
 

@@ -37,11 +37,9 @@ pub struct Node<V> {
     pub(crate) value: V,
 }
 
-/// A key, its hash, and the slot.
+/// A key, and the slot. (Its hash is kept beside it: [`Core::hash_of`](crate::map::Core::hash_of).)
 pub struct Entry<K, V> {
     lifetime: Lifetime,
-    /// Kept, so that copying calls no user code and does not touch the key.
-    pub(crate) hash: usize,
     pub(crate) key: K,
     slot: AtomicPtr<Node<V>>,
 }
@@ -85,8 +83,8 @@ impl<V> Node<V> {
 
 impl<K, V> Entry<K, V> {
     /// A live entry.
-    pub(crate) fn new(hash: usize, key: K, node: *mut Node<V>) -> Self {
-        Self { lifetime: Lifetime::new(), hash, key, slot: AtomicPtr::new(node) }
+    pub(crate) fn new(key: K, node: *mut Node<V>) -> Self {
+        Self { lifetime: Lifetime::new(), key, slot: AtomicPtr::new(node) }
     }
 
     #[inline(always)]

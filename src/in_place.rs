@@ -76,7 +76,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             // SAFETY: `read` changes under the lock only. (Should it have changed, and the entry be in it no longer, the entry is with
             // what a `clear` retires.)
             let read = unsafe { self.table(self.read.load(Ordering::SeqCst)) };
-            if read.is_some_and(|read| read.index().unlink(entry.hash, handle, || entry.expunge().is_ok())) {
+            // SAFETY: under the caller's pin.
+            let hash = unsafe { self.hash_of(handle) };
+            if read.is_some_and(|read| read.index().unlink(hash, handle, || entry.expunge().is_ok())) {
                 // Here, for nothing else leads to it any more, even if unlocking panics.
                 // SAFETY: EXPUNGED, by this caller, and no table leads to it; the node was in its slot.
                 unsafe {

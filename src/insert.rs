@@ -10,7 +10,7 @@
 
 use mutex_traits::ScopedRawMutex;
 
-use crate::dirty::{Dirty, NeedsTable, leads_to};
+use crate::dirty::{Dirty, NeedsTable};
 use crate::entry::{Entry, Node, State};
 use crate::error::ErrorKind;
 use crate::lock::Acquire;
@@ -287,7 +287,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             let entry = unsafe { self.entry(handle) };
             // While it is not EXPUNGED, the key has no other one.
             if !entry.is_expunged() {
-                if !read.amended() || leads_to(dirty.table(&self.storage), entry, handle) {
+                // SAFETY: from `read`, under the lock and the pin.
+                if !read.amended() || unsafe { self.leads_to(dirty.table(&self.storage), handle) } {
                     return self.revive_locked(entry, node);
                 }
                 // Not copied yet. If it is DELETED, the key gets a new one in `dirty`.
@@ -333,7 +334,10 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         if let (Some(_), Some(node)) = (&memory, node) {
             if let (Some(memory), Some(key)) = (memory.take(), key.take()) {
-                add(memory.fill(Entry::new(hash, key, node)).publish());
+                let entry = memory.fill(Entry::new(key, node)).publish();
+                // SAFETY: it was made here.
+                unsafe { self.keep_hash(entry, hash) };
+                add(entry);
                 return InsertOutcome::New;
             }
         }

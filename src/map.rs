@@ -235,6 +235,28 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         unsafe { resolve(&self.storage, handle) }
     }
 
+    /// Keeps the hash of a new entry, so that copying and unlinking call no user code and do not touch the key. It is kept in the
+    /// link: lists have no use for that before the entry is EXPUNGED, or out of all tables.
+    ///
+    /// # Safety
+    ///
+    /// The entry is the caller's, and in no table yet.
+    pub(crate) unsafe fn keep_hash(&self, entry: *mut Entry<K, V>, hash: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.storage.set_next(entry, ptr::without_provenance_mut(hash)) };
+    }
+
+    /// The hash of an entry in a table that is not EXPUNGED, or as many of its lowest bits as an index uses. (Of another entry it may be
+    /// anything.)
+    ///
+    /// # Safety
+    ///
+    /// The handle is an entry's, which is not freed.
+    pub(crate) unsafe fn hash_of(&self, entry: *mut Entry<K, V>) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe { self.storage.next(entry) }.addr()
+    }
+
     /// The value in a node.
     ///
     /// # Safety

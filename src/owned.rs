@@ -11,7 +11,7 @@ use crate::entry::State;
 use crate::garbage::Effort;
 use crate::lock::{Never, Wait};
 use crate::map::{Core, Walk};
-use crate::storage::{Index, Owned, Storage, resolve};
+use crate::storage::{Index, Owned, Storage};
 use crate::sync::Ordering;
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
@@ -42,7 +42,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 continue;
             };
             // SAFETY: an entry of the table.
-            let hash = unsafe { resolve(&self.storage, handle) }.hash;
+            let hash = unsafe { self.hash_of(handle) };
             // (What comes after it in the bucket, if anything does, is the first one then.)
             index.remove(hash, handle);
             // SAFETY: nothing leads to the entry any more.

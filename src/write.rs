@@ -9,7 +9,7 @@
 
 use mutex_traits::ScopedRawMutex;
 
-use crate::dirty::{Detached, Taken, leads_to};
+use crate::dirty::{Detached, Taken};
 use crate::entry::{Entry, Node, State};
 use crate::error::{CompareExchangeError, ErrorKind};
 use crate::garbage::entry_link;
@@ -300,9 +300,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         for (table, also_in) in [(in_dirty, in_read), (in_read, None)] {
             let Some(table) = table else { continue };
             for handle in table.index().entries() {
-                // SAFETY: an entry of a table that is not freed yet.
-                let entry = unsafe { self.entry(handle) };
-                if !leads_to(also_in, entry, handle) {
+                // SAFETY: an entry of a table that is not freed yet. (One that is in a list is of `read`, and not looked for.)
+                if !unsafe { self.leads_to(also_in, handle) } {
                     // SAFETY: who detached the tables kills and retires their entries; each comes here once, and is
                     // in no list, for the list of expunged ones was given up.
                     unsafe {

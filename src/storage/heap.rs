@@ -31,8 +31,7 @@ pub struct Heap<K, V> {
 }
 
 /// What is allocated for an object. The object comes first, so that its address is the block's.
-#[cfg_attr(target_pointer_width = "64", repr(C, align(16)))] // As `index` wants it. Allocators have nothing less.
-#[cfg_attr(not(target_pointer_width = "64"), repr(C))]
+#[repr(C)]
 struct Block<T> {
     object: MaybeUninit<T>,
     link: AtomicPtr<()>,

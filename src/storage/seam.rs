@@ -46,7 +46,8 @@ pub unsafe trait Pool<T> {
     ///
     /// # Safety
     ///
-    /// As for `next`, and `next` is null or a handle of this storage, with a mark in its two lowest bits.
+    /// As for `next`, and `next` is null or a handle of this storage, with a mark in its two lowest bits; or a hash, of which at least the
+    /// bits come back that an index uses.
     unsafe fn set_next(&self, handle: *mut T, next: Link);
 }
 

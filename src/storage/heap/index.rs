@@ -42,7 +42,7 @@ const LEFT: usize = 1;
 /// looked at; on a microcontroller comparing the key takes no longer than comparing a tag.
 const TAG: usize = ALIGN - 1;
 /// What the addresses of entries are multiples of, at least.
-pub(super) const ALIGN: usize = if cfg!(target_pointer_width = "64") { 16 } else { 1 };
+pub(super) const ALIGN: usize = if cfg!(target_pointer_width = "64") { 8 } else { 1 };
 
 /// The slots that a probe for a hash looks at, one after the other.
 struct Probe {
@@ -126,7 +126,7 @@ fn room(slots: usize) -> usize {
 /// The uppermost bits: the lowest ones have chosen the slot.
 #[inline(always)]
 fn tag_of(hash: usize) -> usize {
-    hash >> (usize::BITS - 4) & TAG
+    hash >> (usize::BITS - 3) & TAG
 }
 
 #[inline(always)]
@@ -257,7 +257,7 @@ mod tests {
 
     /// Where an entry could be.
     fn address(number: usize) -> *mut u32 {
-        ptr::without_provenance_mut(number * 16)
+        ptr::without_provenance_mut(number * 8)
     }
 
     fn find(index: &Small, hash: usize, entry: *mut u32) -> Option<*mut u32> {
@@ -338,24 +338,24 @@ mod tests {
         }
     }
 
-    /// Of 160 entries whose place is the same, a tag of four bits lets ten be looked at.
+    /// Of 160 entries whose place is the same, a tag of three bits lets twenty be looked at.
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn entries_of_other_hashes_are_seldom_looked_at() {
         let mut index = Small::with_capacity(160).unwrap();
-        let hash = |number: usize| number << (usize::BITS - 4);
+        let hash = |number: usize| number << (usize::BITS - 3);
         (1..=160).for_each(|number| index.add(hash(number), address(number)));
         let mut looks = 0;
         index.find(hash(3), |_| {
             looks += 1;
             false
         });
-        assert_eq!(looks, 10);
+        assert_eq!(looks, 20);
         looks = 0;
         let _ = index.find_or_vacant(hash(3), |_| {
             looks += 1;
             false
         });
-        assert_eq!(looks, 10);
+        assert_eq!(looks, 20);
     }
 }
