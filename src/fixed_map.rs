@@ -72,8 +72,8 @@ use crate::twin_map::TwinMap;
 ///
 /// # Size and cost
 ///
-/// On a 32-bit core a map of 32-bit keys and values takes 152 bytes, and 32 for each of its `N + SPARE` cells: 8 for a
-/// value and its link, 16 for a key and its hash, slot and link, 8 for its places in two tables. A `static` one is all zeros
+/// On a 32-bit core a map of 32-bit keys and values takes 152 bytes, and 28 for each of its `N + SPARE` cells: 8 for a
+/// value and its link, 12 for a key and its slot and link, 8 for its places in two tables. A `static` one is all zeros
 /// at first, and takes no flash.
 ///
 /// Everything is done in constant time on average (`clear`, and what iterates, in time proportional to the map's size), however full the map is
