@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn who_is_left_is_found_after_each_removal() {
         let first_hash_of = |chain: usize| (chain << 15).div_ceil(Small::CHAINS);
-        for case in 0..ENTRIES * Small::CHAINS.pow(ENTRIES as u32) {
+        for case in (0..ENTRIES * Small::CHAINS.pow(ENTRIES as u32)).step_by(if cfg!(miri) { 13 } else { 1 }) {
             let removed = case % ENTRIES;
             let chain = |i: usize| case / ENTRIES / Small::CHAINS.pow(i as u32) % Small::CHAINS;
             // SAFETY: all bytes 0 are an empty index.
