@@ -298,11 +298,19 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         Ok(())
     }
 
-    /// Whether the next `dirty` needs a table, for who has just seen the last one be promoted.
-    pub(crate) fn needs_table(&self, dirty: &Dirty<K, V, St::Index>) -> Option<NeedsTable> {
+    /// Makes room for a new key, if there still is none: by a step towards a promotion. After that, another `dirty` needs a table, of
+    /// which the caller is told.
+    #[cfg_attr(not(small), cold)]
+    pub(crate) fn make_room(&self, dirty: &mut Dirty<K, V, St::Index>) -> Option<NeedsTable> {
+        if !dirty.has_room(&self.storage) {
+            self.advance(dirty);
+        }
+        if !dirty.table.is_null() {
+            return None;
+        }
         // SAFETY: who has `dirty` holds the lock.
         let Plan { capacity, .. } = unsafe { self.plan(self.read.load(Ordering::SeqCst)) };
-        (dirty.table.is_null() && dirty.next_room(&self.storage) < capacity).then_some(NeedsTable(capacity))
+        (dirty.next_room(&self.storage) < capacity).then_some(NeedsTable(capacity))
     }
 
     /// One step of the copy; the promotion when it is due, if that leaves time for it.
@@ -319,12 +327,15 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 work += read.index().bucket(dirty.cursor).map_or(1, |handle| self.copy(dirty, handle));
                 dirty.cursor += 1;
             }
-            // (A promotion is as much work as half of a step is.)
-            if dirty.cursor < dirty.end || work > STEP_WORK / 2 {
+            if dirty.cursor < dirty.end {
+                return;
+            }
+            dirty.reserved = 0;
+            // A promotion is as much work as half of a step is.
+            if work > STEP_WORK / 2 {
                 return;
             }
         }
-        dirty.reserved = 0;
         if dirty.asked || dirty.is_ripe(&self.storage) {
             self.promote_locked(dirty);
         }

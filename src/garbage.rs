@@ -15,7 +15,7 @@
 //! # Invariants
 //!
 //! 1. What is on the stack or in the batch was unlinked before it was retired, is in one list only, and its link is used
-//!    by nothing else.
+//!    by nothing else. (An entry's may still be read as if it were its hash, by who finds then that no table leads to it.)
 //! 2. The batch and the dead belong to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt that preempted
 //!    the first, a destructor, another core) only says AGAIN and leaves: nobody waits, and nothing is missed,
 //!    since a collector that finds AGAIN goes round once more.

@@ -29,7 +29,9 @@ pub(crate) enum InsertOutcome<'p, K, V> {
     Rejected(ErrorKind),
     /// First a table is needed.
     NeedsTable(NeedsTable),
-    /// Things have changed, or another step of the copy has to be done: from the beginning.
+    /// First the table has to be promoted.
+    NoRoom,
+    /// Things have changed: from the beginning.
     Raced,
 }
 
@@ -161,8 +163,15 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             },
             Ok(InsertOutcome::NeedsTable(table)) => Why::NeedsTable(table),
             Ok(InsertOutcome::Rejected(kind)) => kind.into(),
-            // (A step of the copy that was due has been done.)
-            Ok(InsertOutcome::Raced | InsertOutcome::New) => Why::Again,
+            // In a section of its own, for the whole of a full table may have been probed in that one.
+            Ok(InsertOutcome::NoRoom) if St::LIMIT.is_none() => {
+                match self.section::<A, _>(|dirty| self.make_room(dirty)) {
+                    Ok(Some(table)) => Why::NeedsTable(table),
+                    Ok(None) => Why::Again,
+                    Err(error) => Why::Error(error.into()),
+                }
+            }
+            Ok(InsertOutcome::NoRoom | InsertOutcome::Raced | InsertOutcome::New) => Why::Again,
             Err(error) => Why::Error(error.into()),
         };
         Err(Refused { input, why })
@@ -297,11 +306,15 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 }
             }
         }
-        let eq = |other: &K| key.as_ref() == Some(other);
+        let mut eq = |other: &K| key.as_ref() == Some(other);
         if !dirty.has_room(&self.storage) {
-            // (If the key is in there already, it will be found in `read`.)
-            if self.advance(dirty) {
-                return self.needs_table(dirty).map_or(InsertOutcome::Raced, InsertOutcome::NeedsTable);
+            if let Some(table) = dirty.table(&self.storage) {
+                let Some(handle) = self.probe_outlined(Some(table), hash, &mut eq) else {
+                    return InsertOutcome::NoRoom;
+                };
+                dirty.miss();
+                // SAFETY: from `dirty`, under the lock and the pin.
+                return self.revive_locked(unsafe { self.entry(handle) }, node);
             }
             if let Err(table) = self.seal(dirty) {
                 return InsertOutcome::NeedsTable(table);

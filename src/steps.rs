@@ -246,6 +246,33 @@ fn longest_section(n: usize) -> usize {
     LONGEST.get()
 }
 
+/// What was reserved for keys that went during the copy can be used when it is complete.
+#[test]
+fn a_table_that_is_copied_has_room_for_new_keys_to_its_end() {
+    let map = Map::new(CountingLock);
+    for n in [20, 100, if cfg!(miri) { 150 } else { 3_000 }] {
+        let (mut complete, mut full) = (0, 0);
+        (0..n).for_each(|key| insert(&map, key));
+        for key in 0..4 * n {
+            assert!(remove(&map, key));
+            insert(&map, n + key);
+            map.collect(Effort::Some);
+            let unlocked = map.section::<Wait, _>(|dirty| {
+                let Some(progress) = dirty.progress() else { return };
+                if progress.done == progress.buckets {
+                    complete += 1;
+                    let room = dirty.table(&map.storage).unwrap().index().room();
+                    full += usize::from(room == 0);
+                    assert_eq!(dirty.has_room(&map.storage), room > 0, "{n} keys");
+                }
+            });
+            assert!(unlocked.is_ok());
+        }
+        assert!(complete > full);
+        map.clear(&map.pin());
+    }
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "the count is the same, and 30,000 entries take an interpreter hours")]
 fn work_under_the_lock_does_not_grow_with_the_map() {

@@ -533,7 +533,7 @@ where
 
     /// Removes a key; returns the value that it had. Go's `LoadAndDelete`.
     ///
-    /// Takes no lock once the key was promoted. When a growing map's table has become more than five times too large, it
+    /// Takes no lock once the key was promoted. When a growing map's table has more than five places a key, it
     /// tries to take the lock, without waiting, for some short steps towards a smaller table, which is then allocated. A key
     /// that was inserted recently takes the lock for a moment. A `FixedMap` tries to take the lock, without waiting, to make the memory
     /// available for another key.

@@ -118,7 +118,7 @@ pub trait Index<E> {
     /// How many entries there are; with a [limit](Limit), at most.
     fn len(&self) -> usize;
 
-    /// How many entries can be added before it would have to find more memory.
+    /// How many entries can be added, at least.
     fn room(&self) -> usize;
 
     /// The number of buckets: each entry is in one of them, and stays there while the index is not changed by its owner.

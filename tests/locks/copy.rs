@@ -24,6 +24,22 @@ fn each_operation_that_takes_the_lock_moves_the_copy_on() {
     assert!(steps > 5, "{steps}");
 }
 
+/// Also when nobody has had the lock for a step, so that the copy has left no room for another key.
+#[test]
+fn a_recent_key_is_overwritten_at_once_however_full_its_table_is() {
+    let (map, lock) = amended(200);
+    HANDED_ON.set(true);
+    let mut without_room = 0;
+    for key in 2_000_000..2_000_400 {
+        let (waits, _) = lock.during(|| drop(map.insert(key, 1)));
+        without_room += usize::from(waits > 1);
+        let (waits, _) = lock.during(|| assert_eq!(map.insert(key, 2).as_deref(), Some(&1)));
+        assert!(waits <= 1, "{waits} at key {key}");
+    }
+    HANDED_ON.set(false);
+    assert_ne!(without_room, 0);
+}
+
 #[test]
 fn promote_ends_while_others_insert() {
     let (map, _lock) = amended(50);
