@@ -43,14 +43,14 @@ use crate::stats::CopyProgress;
 use crate::storage::{Chain, Index, Owned, Pool, Storage, Table};
 use crate::sync::{Ordering, add, fence};
 
-/// How far a step of the copy goes: until it was so much work, which is four live entries, or sixteen buckets that are
+/// How far a step of the copy goes: until it was so much work, which is four entries, or sixteen buckets that are
 /// empty. (A power of two: cores without a division are to calculate with it.) The models' tables have four buckets: there, a copy
 /// takes several steps too.
-const STEP_WORK: usize = if cfg!(loom) { COPY_WORK } else { 16 };
+const STEP_WORK: usize = if cfg!(loom) { ENTRY_WORK } else { 16 };
 
-/// The work on a bucket, in empty ones, which take 14 instructions on a Cortex-M3: on an entry that is copied, and on one that is not.
-const COPY_WORK: usize = 4;
-const EXPUNGE_WORK: usize = 3;
+/// The work on a bucket with an entry, whether that is copied or not, if the work on an empty one is 1. (On a Cortex-M3 it is 40 to 50
+/// instructions, and about 12.)
+const ENTRY_WORK: usize = 4;
 
 /// What the lock protects.
 pub(crate) struct Dirty<K, V, I> {
@@ -210,8 +210,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let live = self.count.get();
         let (entries, buckets) = read.map_or((0, 0), |read| (read.index().len(), read.index().buckets()));
         let copied = entries.min(live);
-        // (No overflow: an entry and its node take more bytes than the work they are, and so does a bucket.)
-        let work = buckets + COPY_WORK * copied + EXPUNGE_WORK * (entries - copied);
+        // (No overflow: a bucket takes at least as many bytes as the work it is.)
+        let work = buckets + (ENTRY_WORK - 1) * entries;
         Plan { buckets, copied, capacity: copied + work.div_ceil(STEP_WORK) + 2 }
     }
 
@@ -322,17 +322,22 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         // SAFETY: `read` changes under the lock only.
         let read = unsafe { self.table(self.read.load(Ordering::SeqCst)) };
         if let (Some(read), true) = (read, dirty.cursor < dirty.end) {
-            let mut work = 0;
-            while dirty.cursor < dirty.end && work < STEP_WORK {
-                work += read.index().bucket(dirty.cursor).map_or(1, |handle| self.copy(dirty, handle));
-                dirty.cursor += 1;
+            let (index, mut work) = (read.index(), 0);
+            let mut cursor = dirty.cursor; // In a register.
+            while cursor < dirty.end && work < STEP_WORK {
+                work += index.bucket(cursor).map_or(1, |handle| {
+                    self.copy(dirty, handle);
+                    ENTRY_WORK
+                });
+                cursor += 1;
             }
-            if dirty.cursor < dirty.end {
+            dirty.cursor = cursor;
+            if cursor < dirty.end {
                 return;
             }
             dirty.reserved = 0;
-            // A promotion is as much work as half of a step is.
-            if work > STEP_WORK / 2 {
+            // A promotion is nearly as much work as a step: after more than an entry, it is the next one.
+            if work > ENTRY_WORK {
                 return;
             }
         }
@@ -341,18 +346,18 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
     }
 
-    /// Copies one entry of `read`. Returns how much work it was.
-    fn copy(&self, dirty: &mut Dirty<K, V, St::Index>, handle: *mut Entry<K, V>) -> usize {
+    /// Copies one entry of `read`.
+    fn copy(&self, dirty: &mut Dirty<K, V, St::Index>, handle: *mut Entry<K, V>) {
         // SAFETY: entries of `read` are not freed while it is `read`, which changes under the lock only.
         let entry = unsafe { self.entry(handle) };
         match entry.state() {
             // Expunged by an insertion that was ahead of the cursor.
-            State::Expunged => return EXPUNGE_WORK,
+            State::Expunged => return,
             State::Live(_) => {}
             State::Deleted => match self.expunge(dirty, handle, entry) {
                 // A store that was on its way when `amended` was set got there first.
                 State::Live(_) => {}
-                State::Deleted | State::Expunged => return EXPUNGE_WORK,
+                State::Deleted | State::Expunged => return,
             },
         }
         if let Some(table) = dirty.table_mut(&self.storage) {
@@ -361,7 +366,6 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             table.index_mut().add(unsafe { self.hash_of(handle) }, handle);
             dirty.reserved = dirty.reserved.saturating_sub(1);
         }
-        COPY_WORK
     }
 
     /// `dirty`, which is completely copied, becomes `read`.

@@ -16,7 +16,7 @@ use crate::error::ErrorKind;
 use crate::lock::Acquire;
 use crate::map::{Core, Inserted, OnLive, Snapshot};
 use crate::readers::Pin;
-use crate::storage::{Index, Owned, Pool, Reserved, Storage, Vacant};
+use crate::storage::{Index, Owned, Pool, Reserved, Storage, Vacant, resolve};
 use crate::sync::{Ordering, fence};
 
 /// What an insertion did under the lock.
@@ -306,25 +306,18 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
                 }
             }
         }
-        let mut eq = |other: &K| key.as_ref() == Some(other);
-        if !dirty.has_room(&self.storage) {
-            if let Some(table) = dirty.table(&self.storage) {
-                let Some(handle) = self.probe_outlined(Some(table), hash, &mut eq) else {
-                    return InsertOutcome::NoRoom;
-                };
-                dirty.miss();
-                // SAFETY: from `dirty`, under the lock and the pin.
-                return self.revive_locked(unsafe { self.entry(handle) }, node);
-            }
+        if dirty.table(&self.storage).is_none() {
             if let Err(table) = self.seal(dirty) {
                 return InsertOutcome::NeedsTable(table);
             }
         }
+        let has_room = dirty.has_room(&self.storage);
         let Some(table) = dirty.table_mut(&self.storage) else { return InsertOutcome::Raced };
         // SAFETY: the entry is in the table.
-        let key_of = |handle: *mut Entry<K, V>| unsafe { &(*self.storage.locate(handle)).key };
-        let handle = match table.index_mut().find_or_vacant(hash, |handle| eq(key_of(handle))) {
+        let eq = |handle: *mut Entry<K, V>| key.as_ref() == Some(unsafe { &resolve(&self.storage, handle).key });
+        let handle = match table.index_mut().find_or_vacant(hash, eq) {
             Ok(handle) => handle,
+            Err(_) if !has_room => return InsertOutcome::NoRoom,
             Err(vacant) => return self.insert_at(|entry| vacant.fill(entry), hash, key, memory, node),
         };
         dirty.miss();

@@ -21,7 +21,7 @@ const SPARSE: usize = 5;
 const FEW: usize = 4;
 /// Steps under the lock by which one removal moves on to a smaller table. By two, the move is complete when about half of the
 /// keys are left that were there at its beginning: for each of these there are five buckets, which are work of
-/// 14 in all (a live entry, and up to three that were removed), and a step is work of 16.
+/// 16 in all (a live entry, and up to three that were removed), and a step is work of 16.
 const SHRINK_STEPS: usize = 2;
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {

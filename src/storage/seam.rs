@@ -95,7 +95,7 @@ pub trait Index<E> {
 
     fn find(&self, hash: usize, eq: impl FnMut(*mut E) -> bool) -> Option<*mut E>;
 
-    /// Finds an entry as `find` does, or the place for it. The index has room.
+    /// Finds an entry as `find` does, or the place for it.
     fn find_or_vacant(&mut self, hash: usize, eq: impl FnMut(*mut E) -> bool) -> Result<*mut E, Self::Vacant<'_>>;
 
     /// Adds an entry that is not in the index, which has room.
@@ -140,6 +140,7 @@ pub trait Index<E> {
 
 /// A place in an index, for an entry of the hash that it was found by.
 pub trait Vacant<E> {
+    /// Adds the entry. The index has room.
     fn fill(self, entry: *mut E);
 }
 
