@@ -47,7 +47,8 @@ impl Specification for Sequential {
 
 /// What histories are made of.
 pub trait Subject: Sync {
-    /// Does `op`, by one of the ways there are, chosen by `variant`. `None`: a `try_` operation that would have had to wait.
+    /// Does `op`, by one of the ways there are, chosen by `variant`. `None`: it would have had to wait, for the lock or
+    /// for memory, and did nothing.
     fn apply(&self, op: Op, variant: u64) -> Option<Option<u32>>;
 
     fn force_promotion(&self);
@@ -71,6 +72,8 @@ impl Subject for Map {
             Op::UpdateOrInsert(key, value) => Some(*self.update_or_insert(Key(key), |&value| updated(value), value)),
             Op::CompareExchange(key, current, new) => match self.pin().compare_exchange(&Key(key), &current, new) {
                 Ok(old) => Some(*old),
+                // No memory while others are pinned: what was found is the expected value, and is still there.
+                Err(error) if error.kind.is_some() => return None,
                 Err(error) => error.found.copied(),
             },
             Op::Remove(key) if variant == 0 => self.try_remove(&Key(key)).ok()?.map(|old| *old),
