@@ -158,7 +158,7 @@ mod tests {
         let ours = |name: &str| name.contains("SyncMap/") || name.contains("FixedMap/");
         let masked =
             record.rows.iter().filter(|(name, _)| ours(name)).filter_map(|(_, row)| row.get("masked").copied());
-        assert!(masked.max() < Some(1_000), "interrupts are masked for longer than is said");
+        assert!(masked.max() < Some(700), "interrupts are masked for longer than is said");
         let fixed = |core, kind, name| number(bytes(&record.rows, core, SIZE, "FixedMap/SpinLock", kind, name));
         let size = format!(
             "| {} bytes, in `.bss` | {} bytes | {} bytes |",
