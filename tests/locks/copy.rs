@@ -24,6 +24,21 @@ fn each_operation_that_takes_the_lock_moves_the_copy_on() {
     assert!(steps > 5, "{steps}");
 }
 
+/// As in Go's map.
+#[test]
+fn a_table_is_promoted_by_as_many_misses_as_it_has_keys() {
+    for keys in [20, 50, 200] {
+        let (map, _) = promoted(keys);
+        map.insert(1_000_000, 1);
+        let promotions = map.promotions();
+        for miss in 1..=keys + 1 {
+            assert_eq!(map.promotions(), promotions, "before miss {miss} of a table of {} keys", keys + 1);
+            assert!(!map.contains_key(&999_999));
+        }
+        assert_eq!(map.promotions(), promotions + 1);
+    }
+}
+
 /// Also when nobody has had the lock for a step, so that the copy has left no room for another key.
 #[test]
 fn a_recent_key_is_overwritten_at_once_however_full_its_table_is() {
