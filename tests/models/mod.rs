@@ -156,22 +156,24 @@ impl Drop for Model {
 /// A thread that blocks is not counted. Most faults in lock-free algorithms need one or two preemptions (Musuvathi and
 /// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
-    assert!(executions(crate::preemptions(preemptions), model) > 10, "the model has next to nothing to explore");
+    let preemptions = crate::preemptions(preemptions);
+    explore_within(preemptions..=preemptions + 1, model);
 }
 
 /// The same, but never with one more: for three threads that all change a `FixedMap` under its lock, which had not ended after half an
 /// hour then.
 pub fn explore_no_further(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let preemptions = crate::preemptions(preemptions);
-    assert!(executions_within(preemptions..=preemptions, model) > 10, "the model has next to nothing to explore");
+    explore_within(preemptions..=preemptions, model);
 }
 
-/// As [`explore`]; returns how many executions there were.
-pub fn executions(preemptions: usize, model: impl Fn() + Sync + Send + 'static) -> isize {
-    executions_within(preemptions..=preemptions + 1, model)
+fn explore_within(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) {
+    assert!(executions(preemptions, model) > 10, "the model has next to nothing to explore");
 }
 
-fn executions_within(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) -> isize {
+/// Explores a model with the least of these numbers of preemptions, or with more if `LOOM_MAX_PREEMPTIONS` asks for it; returns how many
+/// executions there were.
+pub fn executions(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) -> isize {
     let mut builder = loom::model::Builder::new();
     let preemptions = builder.preemption_bound.unwrap_or(0).clamp(*preemptions.start(), *preemptions.end());
     builder.preemption_bound = Some(preemptions);

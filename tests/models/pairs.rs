@@ -161,7 +161,7 @@ pub fn each_pair(start: Start) {
         for second in &ACTS[i..] {
             let second = *second;
             println!("{}: {first:?}, {second:?}", start.0);
-            explored += executions(2, move || pair(start, first, second));
+            explored += executions(crate::preemptions(2)..=3, move || pair(start, first, second));
         }
     }
     assert!(explored > 50 * ACTS.len() as isize, "next to nothing was explored: {explored} executions");
