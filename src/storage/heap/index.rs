@@ -16,7 +16,6 @@
 
 use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
-use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
 use crate::storage::{Index, Vacant};
@@ -30,7 +29,6 @@ pub struct HeapIndex<E> {
     len: usize,
     /// How many slots may still be filled that are EMPTY.
     room: usize,
-    _entries: PhantomData<*mut E>,
 }
 
 /// Where a probe ends. All bytes 0 are an empty index.
@@ -77,13 +75,7 @@ impl<E> HeapIndex<E> {
         }
         // SAFETY: the layout is not of size zero.
         let zeroed = unsafe { alloc_zeroed(Self::layout(slots)?) };
-        Some(Self {
-            slots: NonNull::new(zeroed.cast())?,
-            mask: slots - 1,
-            len: 0,
-            room: room(slots),
-            _entries: PhantomData,
-        })
+        Some(Self { slots: NonNull::new(zeroed.cast())?, mask: slots - 1, len: 0, room: room(slots) })
     }
 
     fn layout(slots: usize) -> Option<Layout> {
@@ -179,6 +171,8 @@ impl<E> Index<E> for HeapIndex<E> {
         }
     }
 
+    /// (`find`, and what was left. As one function they would take a firmware that is compiled for size 130 bytes more, and 2 to 5 % more
+    /// instructions.)
     #[inline]
     fn find_or_vacant(&mut self, hash: usize, mut eq: impl FnMut(*mut E) -> bool) -> Result<*mut E, Self::Vacant<'_>> {
         let mut probe = self.probe(hash);
