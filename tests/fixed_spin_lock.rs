@@ -1,6 +1,7 @@
 //! The suite, for `FixedMap` with `SpinLock`.
 #![cfg(all(feature = "heapless", not(loom)))]
 
+#[cfg(not(threads_only))]
 mod capacity;
 mod fixed;
 mod histories;

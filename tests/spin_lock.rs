@@ -1,6 +1,7 @@
 //! The suite, for `SyncMap` with `SpinLock`.
 #![cfg(all(feature = "alloc", not(loom)))]
 
+#[cfg(not(threads_only))]
 mod growing;
 mod histories;
 mod sequential;

@@ -1,6 +1,9 @@
 //! Tests of the public API, written once: each map and lock has a file beside this directory that says which `Map` is
 //! meant, and includes them. Those of on-target/suite, for cores without an operating system, include them as well: there,
 //! `std` is what on-target has under its names.
+//!
+//! With `--cfg threads_only`, what has threads is built, and little else: all of it takes minutes to optimise.
+#![cfg_attr(threads_only, expect(dead_code, reason = "helpers of what is left out"))]
 
 pub mod alloc;
 pub mod keys;
@@ -8,18 +11,22 @@ pub mod random;
 pub mod sequences;
 pub mod tracked;
 
+#[cfg(not(threads_only))]
 mod forget;
 pub mod memory;
+#[cfg(not(threads_only))]
 mod model;
+#[cfg(not(threads_only))]
 mod reentrant;
+#[cfg(not(threads_only))]
 mod states;
 
 // These need threads, or unwinding.
 #[cfg(not(target_os = "none"))]
 mod concurrent;
-#[cfg(not(target_os = "none"))]
+#[cfg(not(any(target_os = "none", threads_only)))]
 mod inconsistent;
-#[cfg(not(target_os = "none"))]
+#[cfg(not(any(target_os = "none", threads_only)))]
 mod panics;
 
 pub use random::Random;

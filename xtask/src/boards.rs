@@ -22,6 +22,8 @@ pub struct Board {
     pub suites: Size,
     /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the board's timer, or a little longer.
     shift: u32,
+    /// For a map it is a core of before once more, of the same instructions: not in a normal run.
+    pub repeats: bool,
 }
 
 /// What memory it takes.
@@ -44,6 +46,7 @@ const THUMBV6M: Board = Board {
     smp: "",
     suites: Size::Any,
     shift: 6,
+    repeats: false,
 };
 
 pub const LM3S6965EVB: Board = Board {
@@ -76,6 +79,7 @@ const RV32IMC: Board = Board {
     smp: "",
     suites: Size::Any,
     shift: 8,
+    repeats: false,
 };
 
 /// What QEMU says of an lm3s6965evb at every start.
@@ -88,7 +92,7 @@ pub const BOARDS: &[Board] = &[
     // The same core, with memory enough for the others.
     Board { name: "mps2-an385", qemu: "qemu-system-arm -M mps2-an385", suites: Size::Large, shift: 6, ..LM3S6965EVB },
     THUMBV7EM,
-    Board { name: "mps2-an500", core: "Cortex-M7", qemu: "qemu-system-arm -M mps2-an500", ..THUMBV7EM },
+    Board { name: "mps2-an500", core: "Cortex-M7", qemu: "qemu-system-arm -M mps2-an500", repeats: true, ..THUMBV7EM },
     Board {
         name: "mps2-an521",
         core: "2 Cortex-M33",
@@ -102,6 +106,7 @@ pub const BOARDS: &[Board] = &[
         core: "Cortex-M55",
         triple: "thumbv8m.main-none-eabihf",
         qemu: "qemu-system-arm -M mps3-an547",
+        repeats: true,
         ..THUMBV7EM
     },
     RV32IMC,

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 pub use schedule::run;
 
+use crate::boards::BOARDS;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, TESTED, WITHOUT_CAS, builds, joined, triples};
@@ -154,8 +155,12 @@ fn clippy(effort: Effort) -> Result<Outcome> {
 
 fn host(effort: Effort) -> Result<Outcome> {
     cargo("test --package xtask").run()?;
-    let concurrent = if effort.long { "--tests" } else { "--lib --test spin_lock --test fixed_spin_lock" };
-    with_features(cargo(&format!("test --release {concurrent}")), TESTED).run()?;
+    let optimised = |tests: &str| with_features(cargo(&format!("test --release {tests}")), TESTED);
+    if effort.long {
+        optimised("--tests").run()?;
+    } else {
+        optimised("--lib --test spin_lock --test fixed_spin_lock").env("RUSTFLAGS", "--cfg threads_only").run()?;
+    }
     with_features(cargo("test --test stats"), &joined(TESTED, "stats")).run()?;
     with_features(cargo("test --lib"), "").run()?;
     with_features(cargo("check --tests"), "heapless").run()?;
@@ -271,19 +276,19 @@ fn sanitizers(effort: Effort) -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("they are run on {TARGET} only")));
     }
     setup::nightly()?;
-    let sanitized = |sanitizer: &str, tests: &str| {
+    let sanitized = |sanitizer: &str, cfg: &str, tests: &str| {
         // The standard library as well: what it does is seen, too.
         Cmd::new(&format!(
             "cargo +nightly test -Zbuild-std --release --target {TARGET} --target-dir target/{sanitizer}"
         ))
         .args(["--features", TESTED])
         .args(tests.split(' '))
-        .env("RUSTFLAGS", &format!("-Zsanitizer={sanitizer} --cfg sanitized"))
+        .env("RUSTFLAGS", &format!("-Zsanitizer={sanitizer}{cfg}"))
         .run()
     };
-    sanitized("thread", "--test spin_lock --test fixed_spin_lock concurrent")?;
+    sanitized("thread", " --cfg sanitized --cfg threads_only", "--test spin_lock --test fixed_spin_lock concurrent")?;
     if effort.long {
-        sanitized("address", "--tests")?;
+        sanitized("address", "", "--tests")?;
     }
     Ok(Outcome::Passed)
 }
@@ -309,7 +314,8 @@ fn examples_step(_: Effort) -> Result<Outcome> {
 }
 
 fn target_step(effort: Effort) -> Result<Outcome> {
-    target::run(&[], &[], effort.long, &[])?;
+    let boards = BOARDS.iter().filter(|board| effort.long || !board.repeats).map(|board| board.name.to_owned());
+    target::run(&boards.collect::<Vec<_>>(), &[], effort.long, &[])?;
     Ok(Outcome::Passed)
 }
 
