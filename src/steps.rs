@@ -250,7 +250,8 @@ fn longest_section(n: usize) -> usize {
 #[test]
 fn a_table_that_is_copied_has_room_for_new_keys_to_its_end() {
     let map = Map::new(CountingLock);
-    for n in [20, 100, if cfg!(miri) { 150 } else { 3_000 }] {
+    let sizes = [20, 100, 3_000];
+    for &n in if cfg!(miri) { &sizes[..1] } else { &sizes } {
         let (mut complete, mut full) = (0, 0);
         (0..n).for_each(|key| insert(&map, key));
         for key in 0..4 * n {

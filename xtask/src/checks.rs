@@ -248,8 +248,15 @@ fn miri(effort: Effort) -> Result<Outcome> {
     };
     let tree = " -Zmiri-tree-borrows";
     if effort.long {
-        miri("", "--tests").run()?;
-        miri(tree, "--tests").run()?;
+        // Another lock does nothing else with memory: of the tests with it, those of threads.
+        let all = ["--lib --test [!cf]* --test fixed_[!c]*", "--test *critical_section_lock concurrent"];
+        let run = |borrows| all.map(|tests| miri(borrows, tests).read_all()).into_iter().collect::<Result<String>>();
+        // By each model on a core of its own.
+        thread::scope(|scope| {
+            let by_tree = scope.spawn(|| run(tree));
+            print!("{}{}", run("")?, by_tree.join().expect("a thread panicked")?);
+            Ok::<_, anyhow::Error>(())
+        })?;
         // Other schedules, and other addresses.
         for test in ["spin_lock", "fixed_spin_lock"] {
             miri(" -Zmiri-many-seeds=0..16", &format!("--test {test} concurrent")).run()?;
