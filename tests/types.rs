@@ -226,13 +226,14 @@ fn a_guard_says_and_does_what_the_map_does() {
     assert!(map.garbage().is_empty());
 }
 
-/// Of ten entries, no more are left than the iterator says, at any time.
-fn assert_bounded<T>(mut iter: impl Iterator<Item = T>) {
+/// Of ten entries, no more are left than the iterator says, at any time; and at its end it says `end`.
+fn assert_bounded<T>(mut iter: impl Iterator<Item = T>, end: usize) {
     for left in (0..=10).rev() {
         let (least, most) = iter.size_hint();
         assert!(least <= left && most.is_some_and(|most| (left..=16).contains(&most)), "{left}: {least} to {most:?}");
         assert_eq!(iter.next().is_some(), left > 0);
     }
+    assert_eq!(iter.size_hint(), (0, Some(end)));
 }
 
 fn assert_exact<T>(mut iter: impl ExactSizeIterator<Item = T>) {
@@ -244,17 +245,21 @@ fn assert_exact<T>(mut iter: impl ExactSizeIterator<Item = T>) {
 
 #[test]
 fn iterators_say_how_much_is_left_at_most() {
-    fn check<St: twinmap::storage::Storage<u8, u8>>(mut map: twinmap::TwinMap<u8, u8, St, SpinLock, FxBuildHasher>) {
+    fn check<St: twinmap::storage::Storage<u8, u8>>(
+        mut map: twinmap::TwinMap<u8, u8, St, SpinLock, FxBuildHasher>,
+        end: usize,
+    ) {
         let pin = map.pin();
-        assert_bounded(pin.iter());
-        assert_bounded(pin.keys());
-        assert_bounded(pin.values());
+        assert_bounded(pin.iter(), end);
+        assert_bounded(pin.keys(), end);
+        assert_bounded(pin.values(), end);
         drop(pin);
         assert_exact(map.iter_mut());
         assert_exact(map.into_iter());
     }
-    check((0..10).map(|key| (key, key)).collect::<SyncMap<_, _>>());
-    check((0..10).map(|key| (key, key)).collect::<FixedMap<_, _, 10>>());
+    check((0..10).map(|key| (key, key)).collect::<SyncMap<_, _>>(), 0);
+    // It has chains, and as many entries as it has room for may be in the last one.
+    check((0..10).map(|key| (key, key)).collect::<FixedMap<_, _, 10>>(), 10 + 4);
     assert_exact((0..10).map(|key| (key, key)).collect::<SyncMap<_, _>>().drain());
 }
 

@@ -62,12 +62,15 @@ fn promote_ends_while_others_insert() {
     let (other, inserted) = (map.clone(), Rc::new(Cell::new(0)));
     let count = inserted.clone();
     OTHERS.set(Some(Box::new(move || {
-        // A new key each time: there is always something to promote.
-        let n = count.get() + 1;
-        if n < 1_000 {
+        // New keys, until one of them is in no table that was promoted: there is always something to promote.
+        while count.get() < 999 {
+            let n = count.get() + 1;
             count.set(n);
             other.insert(n + 2_000_000, 0);
             other.remove(&(n + 2_000_000 - 8));
+            if other.stats().copy.is_some() {
+                break;
+            }
         }
     })));
     let promotions = map.promotions();
