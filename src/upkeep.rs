@@ -176,9 +176,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     #[inline(never)]
     fn shrink_by_steps(&self) {
         for _ in 0..SHRINK_STEPS {
-            if !self.is_sparse() || !matches!(self.ask_locked::<Try>(), Ok(true)) {
+            if !self.is_sparse() {
                 return;
             }
+            let Ok(true) = self.ask_locked::<Try>() else { return };
         }
     }
 }
