@@ -372,7 +372,7 @@ mod models {
             }
         }
 
-        explore(4, || {
+        explore(3, || {
             let pool = Pool::new();
             let other = Arc::clone(&pool);
             let thread = thread::spawn(move || use_two(&other));

@@ -157,18 +157,8 @@ impl Drop for Model {
 /// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let preemptions = crate::preemptions(preemptions);
-    explore_within(preemptions..=preemptions + 1, model);
-}
-
-/// The same, but never with one more: for three threads that all change a `FixedMap` under its lock, which had not ended after half an
-/// hour then.
-pub fn explore_no_further(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
-    let preemptions = crate::preemptions(preemptions);
-    explore_within(preemptions..=preemptions, model);
-}
-
-fn explore_within(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) {
-    assert!(executions(preemptions, model) > 10, "the model has next to nothing to explore");
+    let executions = executions(preemptions..=preemptions + 1, model);
+    assert!(executions > 10, "the model has next to nothing to explore");
 }
 
 /// Explores a model with the least of these numbers of preemptions, or with more if `LOOM_MAX_PREEMPTIONS` asks for it; returns how many

@@ -22,7 +22,7 @@ pub struct Board {
     pub suites: Size,
     /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the board's timer, or a little longer.
     shift: u32,
-    /// For a map it is a core of before once more, of the same instructions: not in a normal run.
+    /// What it has for a map others have, too, the instructions one, the stand-in for compare-and-swap one: not in a normal run.
     pub repeats: bool,
 }
 
@@ -109,7 +109,7 @@ pub const BOARDS: &[Board] = &[
         repeats: true,
         ..THUMBV7EM
     },
-    RV32IMC,
+    Board { repeats: true, ..RV32IMC },
     Board { polyfill: SINGLE_CORE, ..RV32IMC },
     Board {
         core: "4 RV32IMAC",
@@ -121,6 +121,11 @@ pub const BOARDS: &[Board] = &[
         ..RV32IMC
     },
 ];
+
+/// Those of these names, or all.
+pub fn named(names: &[String]) -> Vec<&'static Board> {
+    BOARDS.iter().filter(|board| names.is_empty() || names.iter().any(|name| name == board.name)).collect()
+}
 
 /// Each name once.
 pub fn names() -> Vec<PossibleValue> {

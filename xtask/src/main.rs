@@ -144,7 +144,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Task::Test { long, only, .. } => return checks::run(long, &only),
-        Task::TestTarget { board, suite, long, words } => target::run(&board, &suite, long, &words),
+        Task::TestTarget { board, suite, long, words } => target::run(&boards::named(&board), &suite, long, &words),
         Task::RunImage { image, arguments } => target::run_one(&image, &arguments),
         Task::RunDefmt { image } => examples::run_defmt(&image),
         Task::Size => size::run(),

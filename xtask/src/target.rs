@@ -87,20 +87,19 @@ struct Done {
     report: Result<Report>,
 }
 
-/// Builds and runs the suites of these names on the boards of these names, or all.
-pub fn run(boards: &[String], suites: &[String], long: bool, words: &[String]) -> Result<()> {
+/// Builds and runs the suites of these names, or all, on these boards.
+pub fn run(boards: &[&'static Board], suites: &[String], long: bool, words: &[String]) -> Result<()> {
     let arguments: Vec<_> = long.then(|| "--thorough".to_owned()).into_iter().chain(words.iter().cloned()).collect();
-    let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
-    let boards: Vec<_> = BOARDS.iter().filter(|board| wanted(boards, board.name)).collect();
-    let suites: Vec<_> = SUITES.iter().filter(|suite| wanted(suites, suite.name)).collect();
+    let wanted = |name: &str| suites.is_empty() || suites.iter().any(|wanted| wanted == name);
+    let suites: Vec<_> = SUITES.iter().filter(|suite| wanted(suite.name)).collect();
     let triples: Vec<_> = boards.iter().map(|board| board.triple).collect();
     setup::targets(&triples)?;
     boards.iter().try_for_each(|board| setup::qemu(board.program()))?;
 
     let start = Instant::now();
-    let done = run_all(&boards, &suites, &arguments)?;
+    let done = run_all(boards, &suites, &arguments)?;
     let failed: usize = done.iter().map(|done| done.report.as_ref().map_or(1, |report| report.failed.len())).sum();
-    println!("\n{}", table(&boards, &suites, &done));
+    println!("\n{}", table(boards, &suites, &done));
     println!("{:.0} s in all, builds included", start.elapsed().as_secs_f64());
     if failed > 0 {
         for Done { job, report } in &done {
