@@ -2,6 +2,7 @@
 
 use clap::builder::PossibleValue;
 
+use crate::chosen;
 use crate::cmd::Cmd;
 use crate::matrix::{CRITICAL_SECTION, SINGLE_CORE};
 
@@ -22,7 +23,7 @@ pub struct Board {
     pub suites: Size,
     /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the board's timer, or a little longer.
     shift: u32,
-    /// What it has for a map others have, too, the instructions one, the stand-in for compare-and-swap one: not in a normal run.
+    /// Not in a normal run: other boards have its instructions, and its stand-in for compare-and-swap.
     pub repeats: bool,
 }
 
@@ -124,7 +125,7 @@ pub const BOARDS: &[Board] = &[
 
 /// Those of these names, or all.
 pub fn named(names: &[String]) -> Vec<&'static Board> {
-    BOARDS.iter().filter(|board| names.is_empty() || names.iter().any(|name| name == board.name)).collect()
+    BOARDS.iter().filter(|board| chosen(names, board.name)).collect()
 }
 
 /// Each name once.

@@ -135,6 +135,11 @@ enum Task {
     },
 }
 
+/// Whether an option that takes names chooses this one: without any, it chooses all.
+fn chosen(names: &[String], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|chosen| chosen == name)
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Demo { compare: true, update, .. } => demo::compare::run(update),

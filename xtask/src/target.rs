@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use comfy_table::{Table, presets};
 
 use crate::boards::{BOARDS, Board, Clock, Size};
+use crate::chosen;
 use crate::cmd::Cmd;
 use crate::image::{self, Report};
 use crate::matrix::SINGLE_CORE;
@@ -90,8 +91,7 @@ struct Done {
 /// Builds and runs the suites of these names, or all, on these boards.
 pub fn run(boards: &[&'static Board], suites: &[String], long: bool, words: &[String]) -> Result<()> {
     let arguments: Vec<_> = long.then(|| "--thorough".to_owned()).into_iter().chain(words.iter().cloned()).collect();
-    let wanted = |name: &str| suites.is_empty() || suites.iter().any(|wanted| wanted == name);
-    let suites: Vec<_> = SUITES.iter().filter(|suite| wanted(suite.name)).collect();
+    let suites: Vec<_> = SUITES.iter().filter(|suite| chosen(suites, suite.name)).collect();
     let triples: Vec<_> = boards.iter().map(|board| board.triple).collect();
     setup::targets(&triples)?;
     boards.iter().try_for_each(|board| setup::qemu(board.program()))?;

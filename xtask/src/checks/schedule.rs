@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use super::{Effort, Outcome, STEPS, Step};
+use crate::chosen;
 use crate::cmd::Cmd;
 
 /// The steps that take longest, which are begun first: the two that run at the same time then end at about the same time. Neighbours
@@ -27,8 +28,7 @@ struct Run {
 /// Runs the steps named in `only`, or all; goes on after one that failed.
 pub fn run(long: bool, only: &[String]) -> ExitCode {
     let start = Instant::now();
-    let chosen = |step: &&Step| only.is_empty() || only.iter().any(|name| name == step.name);
-    let mut steps: Vec<_> = STEPS.iter().filter(chosen).collect();
+    let mut steps: Vec<_> = STEPS.iter().filter(|step| chosen(only, step.name)).collect();
     let runs = if let [step] = *steps {
         vec![run_here(step, long)]
     } else {
