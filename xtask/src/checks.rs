@@ -243,14 +243,14 @@ fn miri(effort: Effort) -> Result<Outcome> {
     const FIXED: &[&str] = &["capacity"];
     setup::nightly()?;
     let miri = |borrows: &str, tests: &str| {
-        Cmd::new(&format!("cargo +nightly miri test --features {TESTED} {tests}"))
+        Cmd::new(&format!("cargo +nightly miri test --no-fail-fast --features {TESTED} {tests}"))
             .env("MIRIFLAGS", &format!("-Zmiri-strict-provenance{borrows}"))
     };
     let tree = " -Zmiri-tree-borrows";
     if effort.long {
         // Another lock does nothing else with memory: of the tests with it, those of threads.
         let all = ["--lib --test [!cf]* --test fixed_[!c]*", "--test *critical_section_lock concurrent"];
-        let run = |borrows| all.map(|tests| miri(borrows, tests).read_all()).into_iter().collect::<Result<String>>();
+        let run = |borrows| all.iter().map(|tests| miri(borrows, tests).read_all()).collect::<Result<String>>();
         // By each model on a core of its own.
         thread::scope(|scope| {
             let by_tree = scope.spawn(|| run(tree));
