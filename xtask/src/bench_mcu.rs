@@ -14,12 +14,14 @@ use crate::cmd::{Cmd, root};
 use crate::{image, matrix, setup, size};
 
 pub mod events;
+mod explain;
 mod figures;
 #[cfg(test)]
 mod masked;
 mod report;
 mod trace;
 
+pub use explain::run as explain;
 use figures::compare;
 pub use figures::{Figures, Record, Rows};
 pub use report::{SIZES, SUBJECTS};
@@ -30,6 +32,9 @@ pub const FOLDER: &str = "benches/mcu";
 /// Where the figures are committed.
 const FILE: &str = "benches/mcu.json";
 
+/// Which functions the instructions are in.
+const FUNCTIONS: &str = "docs/instructions.md";
+
 /// Without compare-and-swap, and with it: as the tables call them, the target, and a board that has the memory.
 const CORES: [(&str, &str, &str); 2] =
     [("thumbv6m", matrix::WITHOUT_CAS, "microbit"), ("thumbv7m", matrix::DEMO, "mps2-an385")];
@@ -39,19 +44,27 @@ const LEVELS: [&str; 2] = ["3", "s"];
 
 /// Measures, prints tables, and compares with the file; or writes it.
 pub fn run(update: bool) -> Result<()> {
+    set_up()?;
+    let record = Record { rustc: rustc()?, rows: measure()? };
+    print!("{}", report::tables(&record.rows));
+    if update {
+        fs::write(root().join(FILE), record.text()).with_context(|| format!("cannot write {FILE}"))?;
+        fs::write(root().join(FUNCTIONS), explain::document()?).with_context(|| format!("cannot write {FUNCTIONS}"))?;
+        println!(
+            "bench-mcu: {FILE} and {FUNCTIONS} are written; `cargo xtask report` has yet to write what shows the file"
+        );
+        return Ok(());
+    }
+    judge(&read()?, &record)
+}
+
+fn set_up() -> Result<()> {
     setup::gcc()?;
     for (_, triple, board) in CORES {
         setup::targets(&[triple])?;
         setup::qemu(self::board(board, triple)?.program())?;
     }
-    let record = Record { rustc: rustc()?, rows: measure()? };
-    print!("{}", report::tables(&record.rows));
-    if update {
-        fs::write(root().join(FILE), record.text()).with_context(|| format!("cannot write {FILE}"))?;
-        println!("bench-mcu: {FILE} is written; `cargo xtask report` has yet to write what shows it");
-        return Ok(());
-    }
-    judge(&read()?, &record)
+    Ok(())
 }
 
 /// What is committed.
@@ -123,25 +136,39 @@ pub fn link() -> Result<PathBuf> {
 }
 
 fn of_core(core: &str, triple: &str, board: Board, plugin: &str, link: &Path) -> Result<Rows> {
-    // One for each: cargo builds one thing at a time in a folder.
-    let target_dir = format!("{FOLDER}/target/{core}");
-    let folder = root().join(&target_dir);
     let mut rows = Rows::new();
     for level in LEVELS {
-        let build = Cmd::new("cargo build --release --target").args([triple, "--target-dir", &path(&folder)?]);
-        let build = build.args(["--manifest-path", &path(&link.join(FOLDER).join("Cargo.toml"))?]);
-        print!("{}", build.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level).dir(FOLDER).read_all()?);
-        let image = folder.join(triple).join("release/bench-mcu");
-        let (trace, printed) = trace(board.run(Clock::Real, false, &path(&image)?, ""), plugin, &folder.join("trace"))?;
+        let image = build(core, triple, level, "none", link)?;
+        let (trace, printed) = run_image(&image, board, plugin)?;
         let counted = trace::rows(&trace, &printed).with_context(|| format!("opt-level {level}"))?;
         rows.extend(counted.into_iter().map(|(row, figures)| (format!("{core} {level} {row}"), figures)));
         // The same at both levels.
         rows.extend(trace::memory(&printed)?.into_iter().map(|(row, figures)| (format!("{core} {row}"), figures)));
     }
-    for (map, bytes) in size::flash(triple, &target_dir, link)? {
+    for (map, bytes) in size::flash(triple, &target_dir(core), link)? {
         rows.insert(format!("{core} 64 {map} flash"), [("bytes".to_owned(), bytes)].into());
     }
     Ok(rows)
+}
+
+/// One for each: cargo builds one thing at a time in a folder.
+fn target_dir(core: &str) -> String {
+    format!("{FOLDER}/target/{core}")
+}
+
+/// Builds the firmware, with so much debug information: where its image is.
+fn build(core: &str, triple: &str, level: &str, debug: &str, link: &Path) -> Result<PathBuf> {
+    let folder = root().join(target_dir(core));
+    let build = Cmd::new("cargo build --release --target").args([triple, "--target-dir", &path(&folder)?]);
+    let build = build.args(["--manifest-path", &path(&link.join(FOLDER).join("Cargo.toml"))?]);
+    let build = build.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level).env("CARGO_PROFILE_RELEASE_DEBUG", debug);
+    print!("{}", build.dir(FOLDER).read_all()?);
+    Ok(folder.join(triple).join("release/bench-mcu"))
+}
+
+/// Runs it: what the plugin wrote, and what it printed.
+fn run_image(image: &Path, board: Board, plugin: &str) -> Result<(Vec<u8>, String)> {
+    trace(board.run(Clock::Real, false, &path(image)?, ""), plugin, &image.with_extension("trace"))
 }
 
 /// Runs QEMU with an image: what the plugin wrote, and what the image printed.

@@ -99,9 +99,13 @@ enum Task {
     Size,
     /// Count the instructions of operations on microcontrollers, under QEMU; print tables, and compare with benches/mcu.json
     BenchMcu {
-        /// Write benches/mcu.json anew
+        /// Write benches/mcu.json anew, and docs/instructions.md
         #[arg(long)]
         update: bool,
+        /// Instead, show which functions the instructions of this row of benches/mcu.json are in, as
+        /// `thumbv7m 3 64 SyncMap/CriticalSectionLock overwrite`
+        #[arg(long, value_name = "ROW", num_args = 1.., conflicts_with = "update")]
+        explain: Vec<String>,
     },
     /// Measure the map, its peers and Go's sync.Map on this machine, print tables, and write benches/host.json
     BenchHost {
@@ -153,7 +157,8 @@ fn main() -> ExitCode {
         Task::RunImage { image, arguments } => target::run_one(&image, &arguments),
         Task::RunDefmt { image } => examples::run_defmt(&image),
         Task::Size => size::run(),
-        Task::BenchMcu { update } => bench_mcu::run(update),
+        Task::BenchMcu { update, explain } if explain.is_empty() => bench_mcu::run(update),
+        Task::BenchMcu { explain, .. } => bench_mcu::explain(&explain),
         Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
         Task::Faults { words } => faults::run(&words, false),
         Task::Mutants { arguments } => mutants::run(&arguments),

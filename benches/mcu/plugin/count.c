@@ -13,6 +13,11 @@
  *   19       cpsie i
  *   255      the end
  *
+ * With another argument, `row=N`, each instruction from the N-th marker for a row to the next one is written down, too, but
+ * markers, before what happens at it:
+ *
+ *   1        the rest is its address
+ *
  * It is for the first version of the plugins' interface, which QEMU has up to version 8. Some distributions come without
  * its header: what is needed of it is declared here.
  */
@@ -42,17 +47,21 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 
 EXPORT int qemu_plugin_version = 1;
 
-enum { MRS = 16, MSR, CPSID, CPSIE, END = 255, NOTHING = -1 };
+enum { ADDRESS = 1, ROW = 8, LAST_MARKER = 15, MRS, MSR, CPSID, CPSIE, END = 255, NOTHING = -1 };
 
 static uint64_t count;
 static FILE *out;
 
-static void note(unsigned kind)
+/* The row whose instructions are wanted, if one is, and the present one. */
+static unsigned long wanted, row;
+
+static void note(unsigned kind, uint64_t rest)
 {
-    uint64_t word = (uint64_t)kind << 56 | count;
+    uint64_t word = (uint64_t)kind << 56 | rest;
 
     if (fwrite(&word, sizeof word, 1, out) != 1) {
         perror("the counting plugin cannot write");
@@ -64,7 +73,16 @@ static void executed(unsigned int cpu, void *kind)
 {
     (void)cpu;
     count++;
-    note((unsigned)(uintptr_t)kind);
+    if ((uintptr_t)kind == ROW)
+        row++;
+    note((unsigned)(uintptr_t)kind, count);
+}
+
+static void passed(unsigned int cpu, void *address)
+{
+    (void)cpu;
+    if (row == wanted)
+        note(ADDRESS, (uintptr_t)address);
 }
 
 /* What an instruction is, by its half-words. */
@@ -97,6 +115,9 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         uint16_t second = qemu_plugin_insn_size(insn) >= 4 ? bytes[2] | bytes[3] << 8 : 0;
         int kind = kind_of(first, second);
 
+        if (wanted != 0 && !(kind >= ROW && kind <= LAST_MARKER))
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, passed, QEMU_PLUGIN_CB_NO_REGS,
+                                                   (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn));
         if (kind == NOTHING)
             qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &count, 1);
         else
@@ -108,21 +129,35 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 {
     (void)id;
     (void)data;
-    note(END);
+    note(END, count);
     if (fclose(out) != 0)
         perror("the counting plugin cannot write");
 }
 
+static int usage(void)
+{
+    fprintf(stderr, "the counting plugin takes the arguments out=FILE and, if wanted, row=N\n");
+    return 1;
+}
+
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc, char **argv)
 {
+    const char *path = NULL;
+
     (void)info;
-    if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
-        fprintf(stderr, "the counting plugin takes one argument: out=FILE\n");
-        return 1;
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "out=", 4) == 0)
+            path = argv[i] + 4;
+        else if (strncmp(argv[i], "row=", 4) == 0)
+            wanted = strtoul(argv[i] + 4, NULL, 10);
+        else
+            return usage();
     }
-    out = fopen(argv[0] + 4, "wb");
+    if (path == NULL)
+        return usage();
+    out = fopen(path, "wb");
     if (out == NULL) {
-        perror(argv[0] + 4);
+        perror(path);
         return 1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

@@ -5,6 +5,9 @@ use anyhow::{Context, Result, bail, ensure};
 /// The number of the last event.
 const EXIT: u8 = 255;
 
+/// The number of what is no event: an instruction's address, where each is wanted.
+pub const ADDRESS: u8 = 1;
+
 /// What may happen at an instruction: benches/mcu/plugin/count.c and benches/mcu/src/marker.rs have the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {

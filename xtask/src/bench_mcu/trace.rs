@@ -8,7 +8,7 @@ use super::events::{Event, Primask, events};
 use super::figures::{Figures, Rows};
 
 /// A call and a return lie between the markers of each operation.
-const CALL: u64 = 2;
+pub const CALL: u64 = 2;
 
 /// What is known of the firmware's calibration: name, instructions, masked, and the same with the allocator.
 const CALIBRATION: [(&str, [u64; 4]); 5] = [
@@ -32,13 +32,13 @@ enum Phase {
 
 /// Instructions of an operation so far: the map's, and with the allocator's.
 #[derive(Clone, Copy, Default)]
-struct Clock {
-    map: u64,
+pub struct Clock {
+    pub map: u64,
     all: u64,
 }
 
 /// Follows an operation.
-struct Machine {
+pub struct Machine {
     phase: Phase,
     /// At which instruction the last event was.
     last: u64,
@@ -54,15 +54,15 @@ struct Machine {
 }
 
 /// What an operation took.
-struct Operation {
-    clock: Clock,
+pub struct Operation {
+    pub clock: Clock,
     calls: u64,
     longest_call: u64,
     masked: Clock,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             phase: Phase::Outside,
             last: 0,
@@ -77,7 +77,7 @@ impl Machine {
     }
 
     /// Goes on to the event of this instruction; returns the operation that ends with it.
-    fn step(&mut self, event: Event, instruction: u64) -> Result<Option<Operation>> {
+    pub fn step(&mut self, event: Event, instruction: u64) -> Result<Option<Operation>> {
         let passed = instruction.checked_sub(self.last + 1).context("the instructions are out of order")?;
         self.advance(passed);
         self.last = instruction;
@@ -89,6 +89,11 @@ impl Machine {
         let ended = self.happen(event)?;
         self.advance(after);
         Ok(ended)
+    }
+
+    /// Whether instructions are the map's.
+    pub fn is_in_map(&self) -> bool {
+        self.phase == Phase::Map
     }
 
     fn advance(&mut self, instructions: u64) {
@@ -199,7 +204,7 @@ impl Sums {
 }
 
 /// What the firmware announced, in the order of the markers: for each group the names of its rows, whose operations take turns.
-fn groups(printed: &str) -> Result<Vec<Vec<String>>> {
+pub fn groups(printed: &str) -> Result<Vec<Vec<String>>> {
     let group = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
         [size, subject, operations] => {
             Ok(operations.split(',').map(|operation| format!("{size} {subject} {operation}")).collect())

@@ -18,7 +18,8 @@ Instructions are not cycles: flash with wait states, a cache or a pipeline make 
 values `u32`. *Churn* removes the oldest of the keys and inserts a new one, sixteen times for each entry, so that a map is
 always full. *Pinned*: many lookups under one pin. *Masked* is the longest run of instructions with interrupts masked. The
 allocator's instructions are apart, in no table of instructions; only in the chart of what is masked do they count, as they
-do for an interrupt that waits.
+do for an interrupt that waits. [instructions.md](instructions.md) has the functions that they are in, for what takes more than
+was aimed at.
 
 The peers: heapless' `FnvIndexMap`, with twice as many slots as entries, in a mutex that is a critical section; hashbrown,
 with the same hash function as twinmap's, in a spinlock; and both without a lock, for one context alone. A spinlock masks
