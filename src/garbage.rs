@@ -32,7 +32,7 @@ use core::ptr;
 pub(crate) use self::list::entry_link;
 use self::list::{Kind, next, set_next, tagged, take, untagged};
 use crate::entry::{Entry, Node};
-use crate::readers::{Grace, Progress, Readers, STRIPES};
+use crate::readers::{Grace, LOCKED_IS_FENCE, LOOK, Progress, Readers, STRIPES, fence_after_unpin};
 use crate::storage::{Chain, Link, Object, Owned, Pool, Storage, Table};
 use crate::sync::{AtomicUsize, ExclusiveCell, Ordering, add, const_fn, fence};
 
@@ -248,8 +248,8 @@ impl<K, V, I> Collector<K, V, I> {
         readers: &Readers,
         node: *mut Node<V>,
     ) {
-        // SeqCst: pairs with the fence in `pin`, the node was unlinked before; and as in `collect`.
-        fence(Ordering::SeqCst);
+        // Pairs with the fence in `pin`, the node was unlinked before; and as in `collect`.
+        fence_after_unpin();
         // SAFETY: unlinked by the caller, who alone may free or retire it; when nobody is pinned nothing can reach it.
         unsafe {
             if !readers.is_idle() {
@@ -275,6 +275,10 @@ impl<K, V, I> Collector<K, V, I> {
             }
             // (It was idle: `collect` would only look again.)
             if waiting(readers) != 0 {
+                if LOCKED_IS_FENCE {
+                    // SeqCst: as in `collect`, for the lists, which are not looked at by `LOOK`.
+                    fence(Ordering::SeqCst);
+                }
                 self.collect_outlined(storage, readers, Effort::Some);
             }
         }
@@ -519,7 +523,7 @@ unsafe fn own<T: Object, P: Pool<T>>(pool: &P, item: *mut T) -> Owned<'_, T, P> 
 /// How many objects wait, of any kind. A stripe's count may be below zero: who frees an object counts in another one.
 #[inline]
 fn waiting(readers: &Readers) -> usize {
-    readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.retired.waiting.load(Ordering::Relaxed)))
+    readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.retired.waiting.load(LOOK)))
 }
 
 /// Lets the next collector in when a destructor panics, or there were rounds enough. Should one have said AGAIN, the rest waits for

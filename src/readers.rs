@@ -28,6 +28,23 @@ use core::ptr;
 
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering, const_fn, fence};
 
+/// On x86 a locked instruction is a full fence already, and a separate one costs as much again.
+pub(crate) const LOCKED_IS_FENCE: bool = cfg!(all(target_arch = "x86_64", not(loom), not(miri)));
+
+/// A SeqCst fence between an unpin and the looks, by [`LOOK`], at who else is pinned and what waits.
+///
+/// On x86 the unpin is one. In the language's terms: there, the unlinking, pins and unpins, the counts of what waits and these looks
+/// are all SeqCst, and so in one order.
+#[inline(always)]
+pub(crate) fn fence_after_unpin() {
+    if !LOCKED_IS_FENCE {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// How to look at what others count, after [`fence_after_unpin`].
+pub(crate) const LOOK: Ordering = if LOCKED_IS_FENCE { Ordering::SeqCst } else { Ordering::Relaxed };
+
 /// Stripes of counters. One on bare metal, where there are few cores and little memory; several cache lines on a
 /// host, so that readers on different cores do not write to the same line.
 pub(crate) const STRIPES: usize = if cfg!(striped) { 8 } else { 1 };
@@ -112,9 +129,8 @@ impl Readers {
     pub(crate) fn pin(&self) -> Pin<'_> {
         // Relaxed: see invariant 2. The mask keeps the index in bounds without a check.
         let pins = &self.here().pins.0[self.phase.load(Ordering::Relaxed) & 1];
-        let before = if cfg!(all(target_arch = "x86_64", not(loom), not(miri))) {
-            // On x86 a locked instruction is a full fence already, and a separate one costs as much again. In the
-            // language's terms: the increment and the loads of the pointers are all SeqCst, and the unlinking
+        let before = if LOCKED_IS_FENCE {
+            // In the language's terms: the increment and the loads of the pointers are all SeqCst, and the unlinking
             // precedes the fence in `poll`, so invariant 1 holds with this operation in the place of the fence.
             pins.fetch_add(1, Ordering::SeqCst)
         } else {
@@ -170,11 +186,10 @@ impl Readers {
     }
 
     /// Whether nobody is pinned: of what was unlinked before this call, whoever could see it is gone then. For a caller
-    /// that has executed a SeqCst fence since (invariant 1).
+    /// that has executed a SeqCst fence since, or [`fence_after_unpin`] (invariant 1).
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
-        // Relaxed, and the fence when all are zero: pairs with the unpins, as in `in_use`. (ThreadSanitizer does not know fences.)
-        const LOOK: Ordering = if cfg!(sanitized) { Ordering::Acquire } else { Ordering::Relaxed };
+        // The fence when all are zero: pairs with the unpins, as in `in_use`.
         let idle = self.stripes.iter().flat_map(|stripe| &stripe.pins.0).all(|pins| pins.load(LOOK) == 0);
         if idle {
             fence(Ordering::Acquire);
@@ -238,8 +253,8 @@ impl Drop for Pin<'_> {
     #[cfg_attr(small, inline(never))]
     #[cfg_attr(not(small), inline(always))]
     fn drop(&mut self) {
-        // Release: pairs with the Acquire in `poll`.
-        self.pins.fetch_sub(1, Ordering::Release);
+        // Release: pairs with the Acquire in `poll`. SeqCst: see `fence_after_unpin`.
+        self.pins.fetch_sub(1, if LOCKED_IS_FENCE { Ordering::SeqCst } else { Ordering::Release });
     }
 }
 
