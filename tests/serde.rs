@@ -1,5 +1,5 @@
 //! Feature `serde`: both maps, to and from a format for humans and one that has the number of entries first.
-#![cfg(all(feature = "alloc", feature = "serde", not(any(loom, shuttle, sanitized, miri))))]
+#![cfg(all(feature = "alloc", feature = "serde", not(any(loom, shuttle, threads_only, miri))))]
 
 use std::collections::BTreeMap;
 

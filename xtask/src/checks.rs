@@ -293,7 +293,7 @@ fn sanitizers(effort: Effort) -> Result<Outcome> {
         .env("RUSTFLAGS", &format!("-Zsanitizer={sanitizer}{cfg}"))
         .run()
     };
-    sanitized("thread", " --cfg sanitized --cfg threads_only", "--test spin_lock --test fixed_spin_lock concurrent")?;
+    sanitized("thread", " --cfg threads_only", "--test spin_lock --test fixed_spin_lock concurrent")?;
     if effort.long {
         // Two tests leak: it is what they are about.
         let leaking = "--skip forget::what_a_write_took_out --skip forget::a_forgotten_drain";

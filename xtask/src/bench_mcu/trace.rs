@@ -32,8 +32,8 @@ enum Phase {
 
 /// Instructions of an operation so far: the map's, and with the allocator's.
 #[derive(Clone, Copy, Default)]
-pub struct Clock {
-    pub map: u64,
+struct Clock {
+    map: u64,
     all: u64,
 }
 
@@ -55,7 +55,7 @@ pub struct Machine {
 
 /// What an operation took.
 pub struct Operation {
-    pub clock: Clock,
+    clock: Clock,
     calls: u64,
     longest_call: u64,
     masked: Clock,
