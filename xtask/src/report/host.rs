@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::charts::{Bars, Chart};
-use super::{FOLDER, Section, markdown};
+use super::{FOLDER, Section, aims, markdown};
 use crate::bench_host::{Figure, Host, SHAPES, SUBJECTS, read, shown};
 
 const ABOUT: &str = "\
@@ -46,7 +46,7 @@ pub fn section() -> Result<Option<Section>> {
         let title = if threads == 1 { "One thread" } else { "Two threads" };
         text += &format!("### {title}\n\n{}\n", table(&host.figures, threads));
     }
-    text += "### The shapes\n\n";
+    text += &format!("{}\n### The shapes\n\n", aims::section(&host.figures));
     for shape in &SHAPES {
         text += &format!("- `{}`: {}\n", shape.name, shape.about);
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask report`: writes docs/performance.md and its charts from what was measured, and the figures in README.md.
 
+mod aims;
 mod charts;
 mod counts;
 mod demo;
