@@ -96,6 +96,11 @@ impl Machine {
         self.phase == Phase::Map
     }
 
+    /// Whether interrupts are masked.
+    pub fn is_masked(&self) -> bool {
+        self.masked.is_some()
+    }
+
     fn advance(&mut self, instructions: u64) {
         match self.phase {
             Phase::Map => {
