@@ -253,18 +253,26 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             self.storage.table(capacity)
         });
         let Some(table) = table else { return Ok(false) };
-        let mut unused = table.publish();
-        let installed = self.locked::<A, _>(|dirty| {
+        /// Null, or a table that nobody else has ever reached, or that the lock alone led to. It is freed even if locking panics.
+        struct Unused<'a, K, V, St: Storage<K, V>>(&'a St, *mut Table<St::Index>, PhantomData<(K, V)>);
+
+        impl<K, V, St: Storage<K, V>> Drop for Unused<'_, K, V, St> {
+            fn drop(&mut self) {
+                if !self.1.is_null() {
+                    // SAFETY: nobody else's.
+                    drop(unsafe { Owned::new(self.0, self.1) });
+                }
+            }
+        }
+
+        let mut unused = Unused(&self.storage, table.publish(), PhantomData);
+        self.locked::<A, _>(|dirty| {
             // Another one may have been faster, and may even have made it the `dirty`.
             if dirty.table.is_null() && dirty.next_room(&self.storage) < capacity {
-                core::mem::swap(&mut dirty.next, &mut unused);
+                core::mem::swap(&mut dirty.next, &mut unused.1);
             }
-        });
-        if !unused.is_null() {
-            // SAFETY: a table that nobody else has ever reached, or that the lock alone led to.
-            drop(unsafe { Owned::new(&self.storage, unused) });
-        }
-        installed.map(|()| true)
+        })
+        .map(|()| true)
     }
 
     /// Makes room for `capacity` keys in a new map. `false`: no memory.

@@ -24,7 +24,8 @@
 //! 3. A node is compared by address, and its address cannot come back meanwhile: whoever compares is pinned since
 //!    before it loaded the address, and a node taken out is used again only after a grace period (or such a moment).
 //! 4. Every access is SeqCst. Linearizability across keys needs it: a store that returned must not be overtaken by
-//!    the caller's next load of another entry. On Arm the loads cost the barrier that Acquire costs.
+//!    the caller's next load of another entry. Freeing does, on x86: `LOCKED_IS_FENCE` in the module [`readers`](crate::readers).
+//!    On Arm the loads cost the barrier that Acquire costs.
 
 use core::ptr;
 

@@ -94,7 +94,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     ///
     /// First makes the lock-free part of the map complete, under the lock in many short steps, unless it is; then
     /// iterates it without the lock. Each key comes at most once; a key that is present from before the call until after its
-    /// end comes exactly once. A value is the one that its key had when it was reached.
+    /// end comes exactly once. A value is the one that its key had when it was reached. (While a `clear` is
+    /// under way elsewhere, it may be one that is about to go, though [`get`](Self::get) no longer finds it.)
     ///
     /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the lock. (A `FixedMap` is
     /// always complete, and takes no lock for this.)

@@ -302,8 +302,10 @@ where
 
     /// The value of a key.
     ///
-    /// A known key (one that was promoted; in a `FixedMap`, any) takes no lock. A recent or absent one takes it for a moment if a key
-    /// was inserted since the last promotion, else it does not either. In a `FixedMap` none ever does. Never allocates, frees or runs a destructor (a miss may promote, which retires a table).
+    /// A known key (one that was promoted and not removed since; in a `FixedMap`, any) takes no lock. Another one takes it for a moment
+    /// while the map moves on to its next table: from the first key that is inserted after a promotion, or removal that begins a
+    /// smaller table, to the next promotion. In a `FixedMap` none ever does. Never allocates, frees or runs a destructor (a miss may
+    /// promote, which retires a table).
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();

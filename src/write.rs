@@ -84,21 +84,49 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         hash: usize,
         eq: &mut dyn FnMut(&K) -> bool,
     ) -> Removed<'p, K, V, St, L, Why<A::Error>> {
-        let taken = self.locked::<A, _>(|dirty| self.take_locked(dirty, pin, seen, hash, eq));
-        let handle = match taken.map_err(Why::Error)? {
-            Taken::Nothing => return Ok(None),
-            Taken::Shared => return Err(Why::Again),
-            Taken::Own(handle) => handle,
-        };
-        // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
-        let old = unsafe {
-            let old = self.kill(handle);
-            self.count.end_removal(usize::from(old.is_some()));
-            self.garbage.retire_entry(&self.storage, &self.readers, handle);
-            old
-        };
-        self.shrink();
-        Ok(old)
+        /// An entry that was taken out, if it was. It is nobody's any more, even if a lock panics.
+        struct TakenOut<'p, K, V, St: Storage<K, V>, L>(&'p Core<K, V, St, L>, Option<*mut Entry<K, V>>);
+
+        impl<'p, K, V, St: Storage<K, V>, L> TakenOut<'p, K, V, St, L> {
+            fn end(&mut self) -> Option<Unlinked<'p, K, V, St, L>> {
+                let Self(core, handle) = self;
+                let handle = handle.take()?;
+                // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
+                unsafe {
+                    let old = core.kill(handle);
+                    core.count.end_removal(usize::from(old.is_some()));
+                    core.garbage.retire_entry(&core.storage, &core.readers, handle);
+                    old
+                }
+            }
+        }
+
+        impl<K, V, St: Storage<K, V>, L> Drop for TakenOut<'_, K, V, St, L> {
+            fn drop(&mut self) {
+                // (Where a panic is the end of everything, that would be bytes of flash for nothing.)
+                if cfg!(panic = "unwind") {
+                    drop(self.end());
+                }
+            }
+        }
+
+        let mut own = TakenOut(self, None);
+        let taken = self.locked::<A, _>(|dirty| {
+            let taken = self.take_locked(dirty, pin, seen, hash, eq);
+            if let Taken::Own(handle) = taken {
+                own.1 = Some(handle);
+            }
+            taken
+        });
+        match taken.map_err(Why::Error)? {
+            Taken::Nothing => Ok(None),
+            Taken::Shared => Err(Why::Again),
+            Taken::Own(_) => {
+                let old = own.end();
+                self.shrink();
+                Ok(old)
+            }
+        }
     }
 
     /// Attempts something on the value of a key until it succeeds; `None` when the key is absent.

@@ -133,6 +133,18 @@ fn a_full_table_takes_no_key_though_its_promotion_was_missed() {
     assert_eq!((map.promotions(), map.len(), map.pin().iter().count()), (1, 4, 4));
 }
 
+/// A table that the map did not come to have. (That it is freed is seen by Miri and by AddressSanitizer.)
+#[test]
+fn a_table_is_nobodys_though_the_lock_panics_when_it_is_brought() {
+    static LOCK: PanickingLock = PanickingLock::new();
+
+    let map = SyncMap::<u32, u32, _>::with_lock(&LOCK);
+    LOCK.stolen.store(true, SeqCst);
+    let inserted = catch_unwind(AssertUnwindSafe(|| drop(map.insert(1, 1))));
+    assert!(inserted.is_err() && LOCK.held.swap(false, SeqCst));
+    assert_eq!((map.len(), map.insert(1, 2).is_none(), map.get(&1).as_deref()), (0, true, Some(&2)));
+}
+
 /// Nothing else leads any more to what was taken out under the lock.
 #[test]
 #[cfg(feature = "heapless")]
@@ -200,4 +212,19 @@ fn what_was_taken_out_is_freed_though_the_lock_panics_while_it_unlocks() {
     }
     drop(map);
     assert_eq!(LIVE.load(SeqCst), 0);
+
+    let map = SyncMap::<Counted, Counted, PanicsAfterwards>::default();
+    let insert = |key| assert!(map.insert(counted(key), counted(key)).is_none());
+    (0..20).for_each(insert);
+    map.promote();
+    insert(20);
+    let recent = counted(20);
+    panics(|| drop(map.remove(&recent)));
+    drop(recent);
+    assert_eq!((map.len(), map.pin().iter().count()), (20, 20));
+    map.reclaim();
+    assert_eq!((map.garbage().is_empty(), LIVE.load(SeqCst)), (true, 40));
+    panics(|| map.clear());
+    map.reclaim();
+    assert_eq!((map.len(), map.garbage().is_empty(), LIVE.load(SeqCst)), (0, true, 0));
 }

@@ -129,7 +129,8 @@ impl<T, const N: usize> Drop for Spares<T, N> {
 }
 
 fn allocate<T>() -> Option<*mut T> {
-    const { assert!(align_of::<Block<T>>() >= index::ALIGN) };
+    // The lowest bits of an address are an index's, and two of them a list's, which says there what it leads to.
+    const { assert!(align_of::<Block<T>>() >= index::ALIGN && align_of::<Block<T>>() >= 4) };
     // SAFETY: the layout is not of size zero, for there is the link.
     let block = unsafe { alloc(Layout::new::<Block<T>>()) }.cast::<Block<T>>();
     if block.is_null() {

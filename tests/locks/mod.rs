@@ -198,6 +198,26 @@ fn removals_that_leave_a_table_much_too_large_try_the_lock_and_do_not_wait() {
     assert_eq!(lock.during(|| assert!((0..4).all(|key| map.remove(&key).is_some()))), (0, tries_of(4)));
 }
 
+/// Also when no key was inserted.
+#[test]
+fn a_miss_takes_the_lock_while_a_smaller_table_is_made() {
+    let (map, lock) = promoted(60);
+    let blocks = || lock.clone().with_lock(|| map.try_get(&0).is_err());
+    assert!(!blocks());
+    let begun = (0..60).find(|key| {
+        map.remove(key);
+        blocks()
+    });
+    assert_eq!(begun.is_some(), GROWS);
+    let known = || assert!(map.get(&59).is_some() && map.insert(58, 1).is_some());
+    let miss = || assert!(map.get(&100).is_none());
+    if GROWS {
+        assert_eq!((lock.during(known), lock.during(miss).0), ((0, 0), 1));
+    }
+    map.promote();
+    assert_eq!(lock.during(miss), (0, 0));
+}
+
 /// As a lock is that is fair, when there are enough threads.
 #[test]
 fn a_lock_that_is_not_had_by_trying_holds_nothing_up() {
