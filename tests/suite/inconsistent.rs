@@ -63,7 +63,7 @@ fn lie<const LIES: u64>(census: &'static Census) {
                 let map = &map;
                 scope.spawn(move || {
                     RANDOM.set(Random::new(LIES + thread));
-                    (0..count(10_000, 150)).for_each(|_| anything(map, census));
+                    (0..count(10_000, if GROWS { 150 } else { 40 })).for_each(|_| anything(map, census));
                 });
             }
         });
