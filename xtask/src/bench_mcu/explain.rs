@@ -31,8 +31,7 @@ These operations take more instructions than was aimed at. For each: what stands
 instructions are in, on a Cortex-M3 with `opt-level = 3` and a `CriticalSectionLock`. A function's line has the mean of it with all
 that is inlined into it, which is below it, the mean of it alone, what it took in the longest of the operations, and what in the
 longest section of any of them with interrupts masked. What is less than an instruction is left out where it is nothing in these
-either. The allocator's instructions are not in here; call
-and return are, which [performance.md](performance.md) takes off.
+either. The allocator's instructions are not in here; call and return are, which [performance.md](performance.md) takes off.
 ";
 
 /// Operations with titles, rows, and what there is to say.

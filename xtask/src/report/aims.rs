@@ -32,33 +32,31 @@ fn groups() -> Vec<Group> {
                 Aim(hits(2, TWIN), 0.65, hits(2, "papaya")),
                 Aim(hits(2, TWIN), 1.0 / 1.8, hits(1, TWIN)),
             ],
-            obstacle: "**Lookups.** A pin and its end are two locked instructions. By themselves they take 4.3 ns here, as \
-                long as the whole lookup: \
-                the rest of it is done while the processor waits for them. papaya's has one, at its end: \
-                it begins with a plain store to a place of the thread's own, because on Linux its writers have the kernel put \
-                a barrier into the other threads (`membarrier`). Firmware has neither such a call nor, in a handler, a \
-                thread. Lookups under one pin pay for one.",
+            obstacle: "\
+                **Lookups.** A pin and its end are two locked instructions. By themselves they take 4.3 ns here, as \
+                long as the whole lookup: the rest of it is done while the processor waits for them. papaya's has one, \
+                at its end: it begins with a plain store to a place of the thread's own, because on Linux its writers \
+                have the kernel put a barrier into the other threads (`membarrier`). Firmware has neither such a call \
+                nor, in a handler, a thread. Lookups under one pin pay for one.",
         },
         Group {
             aims: vec![
                 Aim(pinned("twinmap pinned"), 1.0, pinned("papaya pinned")),
                 Aim(pinned("twinmap pinned"), 1.15, pinned("bare")),
             ],
-            obstacle: "**Pinned lookups.** A key stays where it is while its values come and go, so that a value is one \
-                pointer further away than \
-                papaya's, whose entry has both and is replaced as a whole, and two further than that of a table which has \
-                both in its slots.",
+            obstacle: "\
+                **Pinned lookups.** A key stays where it is while its values come and go, so that a value is one \
+                pointer further away than papaya's, whose entry has both and is replaced as a whole, and two further \
+                than that of a table which has both in its slots.",
         },
         Group {
             aims: [1, 2].map(|threads| Aim(overwrite(threads, TWIN), 1.0, overwrite(threads, "scc"))).into(),
-            obstacle: "**Overwriting.** Five locked instructions of 2.2 ns each: the pin, taking a spare node, the exchange, \
-                the end of the pin, and \
-                keeping the old node for the next write. scc has the two of a lock and writes in place; for that, who reads \
-                locks, too, and a \
-                lookup takes longer. With two threads, each write has to know that nobody else is pinned before the old node \
-                can be used again, \
-                and so reads the cache line that the other thread has just counted in. Leaving the looking to each 32nd \
-                write was measured: 70 \
+            obstacle: "\
+                **Overwriting.** Five locked instructions of 2.2 ns each: the pin, taking a spare node, the exchange, \
+                the end of the pin, and keeping the old node for the next write. scc has the two of a lock and writes \
+                in place; for that, who reads locks, too, and a lookup takes longer. With two threads, each write has \
+                to know that nobody else is pinned before the old node can be used again, and so reads the cache line \
+                that the other thread has just counted in. Leaving the looking to each 32nd write was measured: 70 \
                 instead of 95 ns with two threads, 30 instead of 14.5 with one.",
         },
         Group {
@@ -66,19 +64,19 @@ fn groups() -> Vec<Group> {
                 Aim(one("InsertUnique", TWIN), 1.5, one("InsertUnique", "spin RwLock")),
                 Aim(one("WorstInsert", TWIN), 0.05, one("WorstInsert", "bare")),
             ],
-            obstacle: "**New keys.** Each takes two blocks from the allocator, an entry and a node, 24 and 16 bytes. Nothing \
-                but that, 65,536 times, \
-                takes 65 ns for a key with glibc's here, several times what the others take for all of it: they have key and value in \
-                their tables. The rest are the copies from a table to the next one: a few entries with each insert, each an \
-                entry that is not in the cache.",
+            obstacle: "\
+                **New keys.** Each takes two blocks from the allocator, an entry and a node, 24 and 16 bytes. Nothing \
+                but that, 65,536 times, takes 65 ns for a key with glibc's here, several times what a table behind a \
+                lock takes for all of it, which has key and value in its slots. The rest are the copies from a table to \
+                the next one: a few entries with each insert, each an entry that is not in the cache.",
         },
         Group {
             aims: vec![Aim(one("Memory65536", TWIN), 1.0, one("Memory65536", "papaya"))],
-            obstacle: "**Memory.** An entry has 24 bytes (key, slot, and its hash, so that a copy needs no key), a node 16 \
-                (value, and the link by \
-                which it waits to be freed, so that a removal needs no memory), and a table 16 for each entry when it has \
-                just grown; until the \
-                next promotion there is the former table, too, which is 8 here. papaya's keys and values are in one block.",
+            obstacle: "\
+                **Memory.** An entry has 24 bytes (key, slot, and its hash, so that a copy needs no key), a node 16 \
+                (value, and the link by which it waits to be freed, so that a removal needs no memory), and a table 16 \
+                for each entry when it has just grown; until the next promotion there is the former table, too, which \
+                is 8 here. papaya's keys and values are in one block.",
         },
     ]
 }
@@ -92,13 +90,12 @@ fn go() -> Group {
         .flat_map(|shape| [1, 2].map(|threads| Aim(Of(shape, threads, TWIN), 0.5, Of(shape, threads, "Go sync.Map"))));
     Group {
         aims: aims.collect(),
-        obstacle: "**Go's list.** Removing what isn't there, from a map without a key, is a pin and nothing else: the two \
-                locked instructions that \
-                Go's garbage collector makes needless. The `Adversarial` ones look for keys that are not there while there \
-                is a `dirty`, which \
-                takes the lock: with two threads its cache line goes to and fro, at each lookup. (And a table that is three \
-                quarters full \
-                takes a few slots to say that a key is not there.)",
+        obstacle: "\
+                **Go's list.** Removing what isn't there, from a map without a key, is a pin and nothing else: the two \
+                locked instructions that Go's garbage collector makes needless. The `Adversarial` ones look for keys \
+                that are not there while there is a `dirty`, which takes the lock: with two threads its cache line \
+                goes to and fro, at each lookup. (And a table that is three quarters full takes a few slots to say \
+                that a key is not there.)",
     }
 }
 
