@@ -168,6 +168,46 @@ impl<K, V, St: Storage<K, V>, L> Drop for Unlinked<'_, K, V, St, L> {
     }
 }
 
+/// An entry that its owner took out of `dirty`, which alone led to it; its removal has begun, and ends when this is dropped.
+///
+/// (So it is also where a lock panics on the way out.)
+pub(crate) struct TakenOut<'p, K, V, St: Storage<K, V>, L> {
+    core: &'p Core<K, V, St, L>,
+    entry: *mut Entry<K, V>,
+}
+
+impl<'p, K, V, St: Storage<K, V>, L> TakenOut<'p, K, V, St, L> {
+    /// # Safety
+    ///
+    /// The caller took the entry out of the last table that led to it, under a pin that is there during `'p`.
+    pub(crate) unsafe fn new(core: &'p Core<K, V, St, L>, entry: *mut Entry<K, V>) -> Self {
+        Self { core, entry }
+    }
+
+    /// Ends the removal, and gives what the entry held.
+    pub(crate) fn end(self) -> Option<Unlinked<'p, K, V, St, L>> {
+        ManuallyDrop::new(self).retire()
+    }
+
+    /// To be called once.
+    fn retire(&self) -> Option<Unlinked<'p, K, V, St, L>> {
+        let Self { core, entry } = *self;
+        // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
+        unsafe {
+            let old = core.kill(entry);
+            core.count.end_removal(usize::from(old.is_some()));
+            core.garbage.retire_entry(&core.storage, &core.readers, entry);
+            old
+        }
+    }
+}
+
+impl<K, V, St: Storage<K, V>, L> Drop for TakenOut<'_, K, V, St, L> {
+    fn drop(&mut self) {
+        drop(self.retire());
+    }
+}
+
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     const_fn! {
         pub(crate) fn new(lock: L) -> Self {

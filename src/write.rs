@@ -84,45 +84,12 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         hash: usize,
         eq: &mut dyn FnMut(&K) -> bool,
     ) -> Removed<'p, K, V, St, L, Why<A::Error>> {
-        /// An entry that was taken out, if it was. It is nobody's any more, even if a lock panics.
-        struct TakenOut<'p, K, V, St: Storage<K, V>, L>(&'p Core<K, V, St, L>, Option<*mut Entry<K, V>>);
-
-        impl<'p, K, V, St: Storage<K, V>, L> TakenOut<'p, K, V, St, L> {
-            fn end(&mut self) -> Option<Unlinked<'p, K, V, St, L>> {
-                let Self(core, handle) = self;
-                let handle = handle.take()?;
-                // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
-                unsafe {
-                    let old = core.kill(handle);
-                    core.count.end_removal(usize::from(old.is_some()));
-                    core.garbage.retire_entry(&core.storage, &core.readers, handle);
-                    old
-                }
-            }
-        }
-
-        impl<K, V, St: Storage<K, V>, L> Drop for TakenOut<'_, K, V, St, L> {
-            fn drop(&mut self) {
-                // (Where a panic is the end of everything, that would be bytes of flash for nothing.)
-                if cfg!(panic = "unwind") {
-                    drop(self.end());
-                }
-            }
-        }
-
-        let mut own = TakenOut(self, None);
-        let taken = self.locked::<A, _>(|dirty| {
-            let taken = self.take_locked(dirty, pin, seen, hash, eq);
-            if let Taken::Own(handle) = taken {
-                own.1 = Some(handle);
-            }
-            taken
-        });
+        let taken = self.locked::<A, _>(|dirty| self.take_locked(dirty, pin, seen, hash, eq));
         match taken.map_err(Why::Error)? {
             Taken::Nothing => Ok(None),
             Taken::Shared => Err(Why::Again),
-            Taken::Own(_) => {
-                let old = own.end();
+            Taken::Own(entry) => {
+                let old = entry.end();
                 self.shrink();
                 Ok(old)
             }
@@ -376,7 +343,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     /// # Safety
     ///
     /// The caller took the entry out of the tables that lead to it, and is pinned or has exclusive access.
-    unsafe fn kill(&self, handle: *mut Entry<K, V>) -> Option<Unlinked<'_, K, V, St, L>> {
+    pub(crate) unsafe fn kill(&self, handle: *mut Entry<K, V>) -> Option<Unlinked<'_, K, V, St, L>> {
         // SAFETY: an entry that is not freed yet.
         match unsafe { self.entry(handle) }.kill() {
             // SAFETY: taken out of the slot by this caller.

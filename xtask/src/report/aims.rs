@@ -104,9 +104,12 @@ pub fn section(figures: &[Figure]) -> String {
     let (mut rows, mut obstacles) = (Vec::new(), String::new());
     let mut add = |group: Group, show_met: bool| {
         let measured: Vec<_> = group.aims.iter().filter_map(|aim| Some((aim, aim.ratio(figures)?))).collect();
-        let missed = measured.iter().filter(|(aim, ratio)| *ratio > aim.1).count();
+        let missed = measured.iter().filter(|(aim, ratio)| aim.is_missed(*ratio)).count();
         rows.extend(
-            measured.iter().filter(|(aim, ratio)| show_met || *ratio > aim.1).map(|(aim, ratio)| aim.row(*ratio)),
+            measured
+                .iter()
+                .filter(|(aim, ratio)| show_met || aim.is_missed(*ratio))
+                .map(|(aim, ratio)| aim.row(*ratio)),
         );
         if missed > 0 {
             obstacles += &format!("\n{}\n", group.obstacle);
@@ -132,11 +135,15 @@ impl Aim {
         Some(of.find(figures)? / to.find(figures)?)
     }
 
+    fn is_missed(&self, ratio: f64) -> bool {
+        ratio > self.1
+    }
+
     fn row(&self, ratio: f64) -> Vec<String> {
         let Self(of, most, to) = self;
         let threads = |n| if n == 1 { "1 thread".to_owned() } else { format!("{n} threads") };
         let beside = if to.1 == of.1 { to.2.to_owned() } else { threads(to.1) };
-        let missed = if ratio > *most { "missed" } else { "" };
+        let missed = if self.is_missed(ratio) { "missed" } else { "" };
         vec![
             format!("`{}`, {}", of.0, threads(of.1)),
             of.2.to_owned(),
