@@ -48,6 +48,11 @@ const STEPS: &[Step] = &[
         run: package_step,
     },
     Step { name: "deny", about: "licences, versions and sources of all that is depended on; advisories", run: deny },
+    Step {
+        name: "semver",
+        about: "what is public is what it was in the last release, or the version says so",
+        run: semver,
+    },
     Step { name: "consumer", about: "a no_std crate that depends on twinmap, on every target", run: consumer },
     Step { name: "loom", about: "the models, in every interleaving up to a number of preemptions", run: loom },
     Step { name: "shuttle", about: "larger scenarios and histories of them, in schedules at random", run: shuttle },
@@ -191,10 +196,9 @@ fn package_step(_: Effort) -> Result<Outcome> {
 }
 
 fn deny(effort: Effort) -> Result<Outcome> {
-    if !effort.long && !setup::has_subcommand("deny") {
-        return Ok(Outcome::Skipped("cargo-deny is not there, and takes minutes to build: with --long".to_owned()));
+    if let Some(skipped) = without_subcommand("deny", effort)? {
+        return Ok(skipped);
     }
-    setup::subcommand("deny")?;
     let deny = |line: &str| Cmd::new(&format!("cargo deny --workspace --all-features {line}"));
     deny("check licenses bans sources").run()?;
     if deny("fetch db").succeeds() {
@@ -203,6 +207,30 @@ fn deny(effort: Effort) -> Result<Outcome> {
         println!("advisories: not looked at, for their database cannot be fetched");
     }
     Ok(Outcome::Passed)
+}
+
+fn semver(effort: Effort) -> Result<Outcome> {
+    let releases = Cmd::new("git tag --list v[0-9]* --merged HEAD --sort=-version:refname").read()?;
+    let Some(last) = releases.lines().next() else {
+        return Ok(Outcome::Skipped("no version has been tagged (v0.1.0, say) to compare with".to_owned()));
+    };
+    if let Some(skipped) = without_subcommand("semver-checks", effort)? {
+        return Ok(skipped);
+    }
+    // (Not what is on crates.io: a tag is compared with offline, too.)
+    let check = Cmd::new("cargo semver-checks --package twinmap --baseline-rev").args([last]);
+    check.args(["--only-explicit-features", "--features", ALL_FEATURES]).run()?;
+    Ok(Outcome::Passed)
+}
+
+/// Sees to it that a subcommand of cargo's is there; in the normal run, says instead that it is not.
+fn without_subcommand(name: &str, effort: Effort) -> Result<Option<Outcome>> {
+    if !effort.long && !setup::has_subcommand(name) {
+        let reason = format!("cargo-{name} is not there, and takes minutes to build: with --long");
+        return Ok(Some(Outcome::Skipped(reason)));
+    }
+    setup::subcommand(name)?;
+    Ok(None)
 }
 
 fn consumer(_: Effort) -> Result<Outcome> {
