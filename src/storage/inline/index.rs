@@ -35,9 +35,16 @@ impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
     /// Interval", 2019), for a division is slow, and there is no power of two.
     #[inline(always)]
     fn start(&self, hash: usize) -> &AtomicU16 {
-        let chain = ((hash & 0x7FFF) * Self::CHAINS) >> 15;
-        // SAFETY: a fraction of the number of chains.
-        unsafe { self.first.as_slice().get_unchecked(chain) }
+        // A fraction of the number of chains.
+        self.chain(((hash & 0x7FFF) * Self::CHAINS) >> 15)
+    }
+
+    /// The first link of this chain.
+    #[inline(always)]
+    fn chain(&self, i: usize) -> &AtomicU16 {
+        debug_assert!(i < Self::CHAINS);
+        // SAFETY: the number of a chain.
+        unsafe { self.first.get_unchecked(i) }
     }
 
     /// The link behind the entry of this number.
@@ -45,7 +52,7 @@ impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
     fn behind(&self, number: usize) -> &AtomicU16 {
         debug_assert!((1..=Self::CHAINS).contains(&number));
         // SAFETY: the number of an entry.
-        unsafe { self.next.as_slice().get_unchecked(number - 1) }
+        unsafe { self.next.get_unchecked(number - 1) }
     }
 }
 
@@ -69,7 +76,7 @@ pub struct Place<'a, const N: usize, const SPARE: usize> {
 impl<const N: usize, const SPARE: usize> Drop for InlineIndex<N, SPARE> {
     fn drop(&mut self) {
         // (Of atomics, compilers make no `memset`, which is ten times as large, and which a small firmware may have no other use for.)
-        self.first.as_slice().iter().for_each(|link| link.store(0, core::sync::atomic::Ordering::Relaxed));
+        (0..Self::CHAINS).for_each(|i| self.chain(i).store(0, core::sync::atomic::Ordering::Relaxed));
     }
 }
 
@@ -146,7 +153,7 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
 
     #[inline]
     fn bucket(&self, i: usize) -> Option<*mut E> {
-        follow(self.first.as_slice().get(i)?)
+        if i < Self::CHAINS { follow(self.chain(i)) } else { None }
     }
 
     #[inline]
