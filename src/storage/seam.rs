@@ -124,7 +124,7 @@ pub trait Index<E> {
     /// The number of buckets: each entry is in one of them, and stays there while the index is not changed by its owner.
     fn buckets(&self) -> usize;
 
-    /// The first entry in a bucket.
+    /// The first entry in a bucket. None where there is no such bucket.
     fn bucket(&self, i: usize) -> Option<*mut E>;
 
     /// What follows this entry in its bucket.

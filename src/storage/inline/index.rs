@@ -177,6 +177,7 @@ mod tests {
 
     /// What is in the index, by bucket.
     fn buckets(index: &Small) -> [Vec<*mut u32>; ENTRIES] {
+        assert_eq!(Index::<u32>::bucket(index, Small::CHAINS), None);
         core::array::from_fn(|i| successors(index.bucket(i), |&entry| index.after(entry)).collect())
     }
 
