@@ -264,9 +264,11 @@ fn shuttle(effort: Effort) -> Result<Outcome> {
 }
 
 fn miri(effort: Effort) -> Result<Outcome> {
-    /// What an interpreter has time for in a normal run: the tests that share a map between threads, those of what is freed
-    /// when, and those at a FixedMap's limits, of what is done with its cells. `--long` runs all, by both models of borrowing.
-    const SHORT: &[&str] = &["concurrent", "memory::what", "capacity"];
+    /// What an interpreter has time for in a normal run: the tests that share a map between threads, and those of what is
+    /// freed when. `--long` runs all, by both models of borrowing.
+    const GROWING: &[&str] = &["concurrent", "memory::what"];
+    /// The same algorithm over the other storage: what is done with its cells, by one thread, and by some.
+    const FIXED: &[&str] = &["capacity", "memory::what", "concurrent::drops", "concurrent::a_pinned_reader"];
     setup::nightly()?;
     let miri = |borrows: &str, tests: &str| {
         Cmd::new(&format!("cargo +nightly miri test --no-fail-fast --features {TESTED} {tests}"))
@@ -291,8 +293,8 @@ fn miri(effort: Effort) -> Result<Outcome> {
     }
     // Miri takes one core. The second one is heard of at its end.
     thread::scope(|scope| {
-        let fixed = scope.spawn(|| miri(tree, "--test fixed_spin_lock --").args(SHORT).read_all());
-        miri("", "--test spin_lock --").args(SHORT).run()?;
+        let fixed = scope.spawn(|| miri(tree, "--test fixed_spin_lock --").args(FIXED).read_all());
+        miri("", "--test spin_lock --").args(GROWING).run()?;
         print!("{}", fixed.join().expect("a thread panicked")?);
         Ok(Outcome::Passed)
     })
