@@ -107,7 +107,8 @@ impl<T, const N: usize, const SPARE: usize> Row<T, N, SPARE> {
     /// `index` is less than `LEN`.
     #[inline(always)]
     unsafe fn get_unchecked(&self, index: usize) -> &T {
-        // SAFETY: two arrays of the same type follow each other without padding, and the pointer is to both.
+        // SAFETY: two arrays of the same type follow each other without padding, the pointer is to both, and the index within
+        // them (the caller's promise).
         unsafe {
             // (A lookup takes four instructions more on a Cortex-M3 if the compiler does not hear of it.)
             assert_unchecked(index < Self::LEN);
