@@ -371,8 +371,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         if let Some(table) = dirty.table_mut(&self.storage) {
             debug_assert!(table.index().room() > 0, "see the module's documentation");
-            // SAFETY: from `read`, under the lock.
-            table.index_mut().add(unsafe { self.hash_of(handle) }, handle);
+            // SAFETY: an entry from `read`, under the lock.
+            unsafe { table.index_mut().add(self.hash_of(handle), handle) };
             dirty.reserved = dirty.reserved.saturating_sub(1);
         }
     }

@@ -51,7 +51,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         match self.probe_outlined(Some(table), hash, &mut |other| key.as_ref() == Some(other)) {
             // SAFETY: from `read`, under the pin.
             Some(handle) => self.revive_locked(unsafe { self.entry(handle) }, node),
-            None => self.insert_at(|entry| table.index().link(hash, entry), hash, key, memory, node),
+            // SAFETY: the entry is one of this storage.
+            None => self.insert_at(|entry| unsafe { table.index().link(hash, entry) }, hash, key, memory, node),
         }
     }
 

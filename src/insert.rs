@@ -318,14 +318,15 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let handle = match table.index_mut().find_or_vacant(hash, eq) {
             Ok(handle) => handle,
             Err(_) if !has_room => return InsertOutcome::NoRoom,
-            Err(vacant) => return self.insert_at(|entry| vacant.fill(entry), hash, key, memory, node),
+            // SAFETY: the entry is one of this storage.
+            Err(vacant) => return self.insert_at(|entry| unsafe { vacant.fill(entry) }, hash, key, memory, node),
         };
         dirty.miss();
         // SAFETY: from `dirty`, under the lock and the pin.
         self.revive_locked(unsafe { self.entry(handle) }, node)
     }
 
-    /// Inserts a key that has no entry, by what `add` does with one.
+    /// Inserts a key that has no entry, by what `add` does with one, of this storage.
     #[inline(always)]
     pub(crate) fn insert_at<'p>(
         &self,

@@ -535,7 +535,8 @@ impl<'p, K, V, St: Storage<K, V>> Walk<'p, K, V, St> {
             };
             let Some(handle) = handle else { continue };
             if St::LIMIT.is_some() {
-                self.at = index.after(handle);
+                // SAFETY: it was found in there.
+                self.at = unsafe { index.after(handle) };
             }
             // SAFETY: from the table, under the pin.
             let entry = unsafe { resolve(self.storage, handle) };

@@ -67,9 +67,10 @@ macro_rules! counted_pool {
                 unsafe { self.0.release(handle) };
             }
 
-            fn locate(&self, handle: *mut $object) -> *mut $object {
+            unsafe fn locate(&self, handle: *mut $object) -> *mut $object {
                 step();
-                self.0.locate(handle)
+                // SAFETY: the caller's promise.
+                unsafe { self.0.locate(handle) }
             }
 
             unsafe fn handle_at(&self, object: *mut $object) -> *mut $object {
@@ -139,9 +140,10 @@ impl Index<Entry<usize, usize>> for CountedIndex {
         })
     }
 
-    fn add(&mut self, hash: usize, entry: *mut Entry<usize, usize>) {
+    unsafe fn add(&mut self, hash: usize, entry: *mut Entry<usize, usize>) {
         step();
-        self.0.add(hash, entry);
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(hash, entry) };
     }
 
     fn remove(&mut self, hash: usize, entry: *mut Entry<usize, usize>) {

@@ -176,7 +176,7 @@ unsafe impl<K, V> Pool<Node<V>> for Heap<K, V> {
     }
 
     #[inline(always)]
-    fn locate(&self, handle: *mut Node<V>) -> *mut Node<V> {
+    unsafe fn locate(&self, handle: *mut Node<V>) -> *mut Node<V> {
         handle
     }
 
@@ -208,7 +208,7 @@ unsafe impl<K, V> Pool<Entry<K, V>> for Heap<K, V> {
     }
 
     #[inline(always)]
-    fn locate(&self, handle: *mut Entry<K, V>) -> *mut Entry<K, V> {
+    unsafe fn locate(&self, handle: *mut Entry<K, V>) -> *mut Entry<K, V> {
         handle
     }
 
@@ -240,7 +240,7 @@ unsafe impl<K, V, I> Pool<Table<I>> for Heap<K, V> {
     }
 
     #[inline(always)]
-    fn locate(&self, handle: *mut Table<I>) -> *mut Table<I> {
+    unsafe fn locate(&self, handle: *mut Table<I>) -> *mut Table<I> {
         handle
     }
 

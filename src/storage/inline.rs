@@ -260,8 +260,8 @@ macro_rules! pool {
             }
 
             #[inline(always)]
-            fn locate(&self, handle: *mut $object) -> *mut $object {
-                // SAFETY: only handles that were reserved are located.
+            unsafe fn locate(&self, handle: *mut $object) -> *mut $object {
+                // SAFETY: the caller's promise.
                 unsafe { self.$cells.cell(handle) }.object.get().cast()
             }
 

@@ -25,7 +25,11 @@ pub unsafe trait Pool<T> {
     unsafe fn release(&self, handle: *mut T);
 
     /// The object's address.
-    fn locate(&self, handle: *mut T) -> *mut T;
+    ///
+    /// # Safety
+    ///
+    /// `handle` was reserved from this pool.
+    unsafe fn locate(&self, handle: *mut T) -> *mut T;
 
     /// The handle of the object at an address: the inverse of `locate`.
     ///
@@ -85,8 +89,8 @@ pub trait Object {
     fn lifetime(&self) -> &Lifetime;
 }
 
-/// The index of a table: a set of handles of entries by their hash. `E` is the entry. The handles are ones that the index's storage has
-/// reserved: an implementation calculates with them unchecked.
+/// The index of a table: a set of handles of entries by their hash. `E` is the entry. An implementation calculates with the handles
+/// that it holds unchecked.
 pub trait Index<E> {
     /// A place for an entry that was not found.
     type Vacant<'a>: Vacant<E>
@@ -99,13 +103,21 @@ pub trait Index<E> {
     fn find_or_vacant(&mut self, hash: usize, eq: impl FnMut(*mut E) -> bool) -> Result<*mut E, Self::Vacant<'_>>;
 
     /// Adds an entry that is not in the index, which has room.
-    fn add(&mut self, hash: usize, entry: *mut E);
+    ///
+    /// # Safety
+    ///
+    /// The handle was reserved from the storage that the index is of.
+    unsafe fn add(&mut self, hash: usize, entry: *mut E);
 
     /// Takes out the entry with this very handle.
     fn remove(&mut self, hash: usize, entry: *mut E);
 
     /// [`add`](Self::add), while others read the index. One caller at a time; with a [limit](Limit) only, as `unlink`.
-    fn link(&self, _hash: usize, _entry: *mut E) {
+    ///
+    /// # Safety
+    ///
+    /// As for `add`.
+    unsafe fn link(&self, _hash: usize, _entry: *mut E) {
         unreachable!("a table that grows is not written while it is read")
     }
 
@@ -128,20 +140,30 @@ pub trait Index<E> {
     fn bucket(&self, i: usize) -> Option<*mut E>;
 
     /// What follows this entry in its bucket.
-    fn after(&self, _entry: *mut E) -> Option<*mut E> {
+    ///
+    /// # Safety
+    ///
+    /// The entry was found in this index.
+    unsafe fn after(&self, _entry: *mut E) -> Option<*mut E> {
         None
     }
 
     /// Each entry once. With others that are linked meanwhile, or not.
     fn entries(&self) -> impl Iterator<Item = *mut E> {
-        (0..self.buckets()).flat_map(|i| iter::successors(self.bucket(i), |&entry| self.after(entry)))
+        // SAFETY: found in here.
+        let after = |&entry: &*mut E| unsafe { self.after(entry) };
+        (0..self.buckets()).flat_map(move |i| iter::successors(self.bucket(i), after))
     }
 }
 
 /// A place in an index, for an entry of the hash that it was found by.
 pub trait Vacant<E> {
     /// Adds the entry. The index has room.
-    fn fill(self, entry: *mut E);
+    ///
+    /// # Safety
+    ///
+    /// As for [`Index::add`].
+    unsafe fn fill(self, entry: *mut E);
 }
 
 /// How many keys may be live, when that is fixed.
@@ -290,7 +312,8 @@ impl<'a, T, P: Pool<T> + ?Sized> Reserved<'a, T, P> {
     /// `init` initialises the object.
     #[cfg(all(feature = "heapless", not(any(loom, shuttle))))]
     pub(crate) unsafe fn fill_with(self, init: impl FnOnce(*mut T)) -> Owned<'a, T, P> {
-        init(self.pool.locate(self.handle));
+        // SAFETY: reserved from this pool.
+        init(unsafe { self.pool.locate(self.handle) });
         Owned(self)
     }
 }

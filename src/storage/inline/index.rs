@@ -35,24 +35,32 @@ impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
     /// Interval", 2019), for a division is slow, and there is no power of two.
     #[inline(always)]
     fn start(&self, hash: usize) -> &AtomicU16 {
-        // A fraction of the number of chains.
-        self.chain(((hash & 0x7FFF) * Self::CHAINS) >> 15)
+        // SAFETY: a fraction of the number of chains.
+        unsafe { self.chain(((hash & 0x7FFF) * Self::CHAINS) >> 15) }
     }
 
     /// The first link of this chain.
+    ///
+    /// # Safety
+    ///
+    /// `i` is less than `CHAINS`.
     #[inline(always)]
-    fn chain(&self, i: usize) -> &AtomicU16 {
+    unsafe fn chain(&self, i: usize) -> &AtomicU16 {
         debug_assert!(i < Self::CHAINS);
-        // SAFETY: the number of a chain.
+        // SAFETY: the caller's promise.
         unsafe { self.first.get_unchecked(i) }
     }
 
-    /// The link behind the entry of this number.
+    /// The link behind an entry.
+    ///
+    /// # Safety
+    ///
+    /// The handle is an entry's of the storage that the index is of.
     #[inline(always)]
-    fn behind(&self, number: usize) -> &AtomicU16 {
-        debug_assert!((1..=Self::CHAINS).contains(&number));
-        // SAFETY: the number of an entry.
-        unsafe { self.next.get_unchecked(number - 1) }
+    unsafe fn behind<E>(&self, entry: *mut E) -> &AtomicU16 {
+        debug_assert!((1..=Self::CHAINS).contains(&number(entry)));
+        // SAFETY: entries are numbered from 1 to the number of chains.
+        unsafe { self.next.get_unchecked(number(entry) - 1) }
     }
 }
 
@@ -76,13 +84,15 @@ pub struct Place<'a, const N: usize, const SPARE: usize> {
 impl<const N: usize, const SPARE: usize> Drop for InlineIndex<N, SPARE> {
     fn drop(&mut self) {
         // (Of atomics, compilers make no `memset`, which is ten times as large, and which a small firmware may have no other use for.)
-        (0..Self::CHAINS).for_each(|i| self.chain(i).store(0, core::sync::atomic::Ordering::Relaxed));
+        // SAFETY: the number of a chain.
+        (0..Self::CHAINS).for_each(|i| unsafe { self.chain(i) }.store(0, core::sync::atomic::Ordering::Relaxed));
     }
 }
 
 impl<E, const N: usize, const SPARE: usize> Vacant<E> for Place<'_, N, SPARE> {
-    fn fill(self, entry: *mut E) {
-        self.index.link(self.hash, entry);
+    unsafe fn fill(self, entry: *mut E) {
+        // SAFETY: the caller's promise.
+        unsafe { self.index.link(self.hash, entry) };
     }
 }
 
@@ -99,7 +109,8 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
             if eq(entry) {
                 return Some(entry);
             }
-            link = self.behind(number(entry));
+            // SAFETY: it was added.
+            link = unsafe { self.behind(entry) };
         }
         None
     }
@@ -108,24 +119,27 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
         self.find(hash, eq).ok_or(Place { index: self, hash })
     }
 
-    fn add(&mut self, hash: usize, entry: *mut E) {
-        self.link(hash, entry);
+    unsafe fn add(&mut self, hash: usize, entry: *mut E) {
+        // SAFETY: the caller's promise.
+        unsafe { self.link(hash, entry) };
     }
 
     fn remove(&mut self, hash: usize, entry: *mut E) {
         self.unlink(hash, entry, || true);
     }
 
-    fn link(&self, hash: usize, entry: *mut E) {
+    unsafe fn link(&self, hash: usize, entry: *mut E) {
         let first = self.start(hash);
-        self.behind(number(entry)).store(first.load(SeqCst), SeqCst);
+        // SAFETY: the caller's promise.
+        unsafe { self.behind(entry) }.store(first.load(SeqCst), SeqCst);
         first.store(number(entry) as u16, SeqCst); // Numbers end with 32,767.
     }
 
     fn unlink(&self, hash: usize, entry: *mut E, goes: impl FnOnce() -> bool) -> bool {
         let mut link = self.start(hash);
         while let Some(found) = follow::<E>(link) {
-            let behind = self.behind(number(found));
+            // SAFETY: it was added.
+            let behind = unsafe { self.behind(found) };
             if found == entry {
                 let goes = goes();
                 if goes {
@@ -153,12 +167,14 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
 
     #[inline]
     fn bucket(&self, i: usize) -> Option<*mut E> {
-        if i < Self::CHAINS { follow(self.chain(i)) } else { None }
+        // SAFETY: the number of a chain.
+        if i < Self::CHAINS { follow(unsafe { self.chain(i) }) } else { None }
     }
 
     #[inline]
-    fn after(&self, entry: *mut E) -> Option<*mut E> {
-        follow(self.behind(number(entry)))
+    unsafe fn after(&self, entry: *mut E) -> Option<*mut E> {
+        // SAFETY: it was added (the caller's promise).
+        follow(unsafe { self.behind(entry) })
     }
 }
 
@@ -175,10 +191,16 @@ mod tests {
     type Small = InlineIndex<3, 1>;
     const ENTRIES: usize = 4;
 
+    /// The handles from an entry on, in its chain.
+    fn from(index: &Small, entry: Option<*mut u32>) -> Vec<*mut u32> {
+        // SAFETY: found in the index, or in there before.
+        successors(entry, |&entry| unsafe { index.after(entry) }).collect()
+    }
+
     /// What is in the index, by bucket.
     fn buckets(index: &Small) -> [Vec<*mut u32>; ENTRIES] {
         assert_eq!(Index::<u32>::bucket(index, Small::CHAINS), None);
-        core::array::from_fn(|i| successors(index.bucket(i), |&entry| index.after(entry)).collect())
+        core::array::from_fn(|i| from(index, index.bucket(i)))
     }
 
     /// Four entries in all combinations of chains, each of which goes; who stands on it goes on from there.
@@ -192,11 +214,12 @@ mod tests {
             let index = unsafe { MaybeUninit::<Small>::zeroed().assume_init() };
             let entries: [*mut u32; ENTRIES] = core::array::from_fn(|i| handle(i + 1));
             for (i, &entry) in entries.iter().enumerate() {
-                index.link(first_hash_of(chain(i)), entry);
+                // SAFETY: a handle of one of four cells.
+                unsafe { index.link(first_hash_of(chain(i)), entry) };
             }
             let whole = buckets(&index);
             let entry = entries[removed];
-            let behind: Vec<_> = successors(index.after(entry), |&entry| index.after(entry)).collect();
+            let onward = from(&index, Some(entry));
             assert!(!index.unlink(first_hash_of(chain(removed)), entry, || false), "asked, and refused");
             assert_eq!(buckets(&index), whole);
             assert!(index.unlink(first_hash_of(chain(removed)), entry, || true));
@@ -210,8 +233,7 @@ mod tests {
                 let found = index.find(first_hash_of(chain(i)), |other| other == entry);
                 found == (i != removed).then_some(entry)
             }));
-            let still: Vec<_> = successors(index.after(entry), |&entry| index.after(entry)).collect();
-            assert_eq!(still, behind, "case {case}");
+            assert_eq!(from(&index, Some(entry)), onward, "case {case}");
         }
     }
 }
