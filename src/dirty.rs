@@ -371,7 +371,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         }
         if let Some(table) = dirty.table_mut(&self.storage) {
             debug_assert!(table.index().room() > 0, "see the module's documentation");
-            // SAFETY: an entry from `read`, under the lock.
+            // SAFETY: an entry of `read`, under the lock. Each is copied once.
             unsafe { table.index_mut().add(self.hash_of(handle), handle) };
             dirty.reserved = dirty.reserved.saturating_sub(1);
         }

@@ -177,7 +177,7 @@ impl<K, V, I> Collector<K, V, I> {
     ///
     /// # Safety
     ///
-    /// `table` was `read`, and is no longer. For the entries, as for [`retire_entry`](Self::retire_entry).
+    /// No pin made from now on can reach `table`. For the entries, as for [`retire_entry`](Self::retire_entry).
     pub(crate) unsafe fn retire_table<St: Storage<K, V, Index = I>>(
         &self,
         storage: &St,

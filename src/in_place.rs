@@ -51,7 +51,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         match self.probe_outlined(Some(table), hash, &mut |other| key.as_ref() == Some(other)) {
             // SAFETY: from `read`, under the pin.
             Some(handle) => self.revive_locked(unsafe { self.entry(handle) }, node),
-            // SAFETY: the entry is one of this storage.
+            // SAFETY: a new entry of this storage, under the lock.
             None => self.insert_at(|entry| unsafe { table.index().link(hash, entry) }, hash, key, memory, node),
         }
     }
@@ -68,20 +68,26 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     /// Takes an entry out of the table if it is DELETED and the lock can be had. Then it goes where its last node goes, if the caller
     /// has that to retire, or is retired.
+    ///
+    /// # Safety
+    ///
+    /// The entry is from `read`, under a pin that is still there; the node was in its slot.
     #[inline(never)]
-    pub(crate) fn unlink<A: Acquire>(&self, entry: &Entry<K, V>, node: Option<&Unlinked<'_, K, V, St, L>>) {
-        // SAFETY: an entry of this storage, which with a limit needs the address only.
+    pub(crate) unsafe fn unlink<A: Acquire>(&self, entry: &Entry<K, V>, node: Option<&Unlinked<'_, K, V, St, L>>) {
+        // SAFETY: an entry of this storage (the caller's promise), which with a limit needs the address only.
         let handle = unsafe { self.storage.handle_at(ptr::from_ref(entry).cast_mut()) };
         // (Should the lock not be had, the entry stays.)
         let _ = self.section::<A, _>(|_| {
             // SAFETY: `read` changes under the lock only. (Should it have changed, and the entry be in it no longer, the entry is with
             // what a `clear` retires.)
             let read = unsafe { self.table(self.read.load(Ordering::SeqCst)) };
-            // SAFETY: under the caller's pin.
-            let hash = unsafe { self.hash_of(handle) };
-            if read.is_some_and(|read| read.index().unlink(hash, handle, || entry.expunge().is_ok())) {
+            // SAFETY: under the caller's pin, and under the lock.
+            let unlinked = read.is_some_and(|read| unsafe {
+                read.index().unlink(self.hash_of(handle), handle, || entry.expunge().is_ok())
+            });
+            if unlinked {
                 // Here, for nothing else leads to it any more, even if unlocking panics.
-                // SAFETY: EXPUNGED, by this caller, and no table leads to it; the node was in its slot.
+                // SAFETY: EXPUNGED, by this caller, and no table leads to it; the node was in its slot (the caller's promise).
                 unsafe {
                     match node {
                         Some(node) => node.join(handle),
@@ -93,6 +99,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     }
 
     /// Takes out of the table what was removed while somebody else had the lock.
+    #[inline(never)]
     pub(crate) fn sweep<A: Acquire>(&self) {
         let pin = self.pin();
         let Some(table) = self.snapshot(&pin).table else { return };
@@ -100,7 +107,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             // SAFETY: from `read`, under the pin.
             let entry = unsafe { self.entry(handle) };
             if let State::Deleted = entry.state() {
-                self.unlink::<A>(entry, None);
+                // SAFETY: as above.
+                unsafe { self.unlink::<A>(entry, None) };
             }
         }
     }

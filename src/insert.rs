@@ -13,7 +13,7 @@ use mutex_traits::ScopedRawMutex;
 use crate::dirty::{Dirty, NeedsTable};
 use crate::entry::{Entry, Node, State};
 use crate::error::ErrorKind;
-use crate::lock::Acquire;
+use crate::lock::{Acquire, Try};
 use crate::map::{Core, Inserted, OnLive, Snapshot};
 use crate::readers::Pin;
 use crate::storage::{Index, Owned, Pool, Reserved, Storage, Vacant, resolve};
@@ -162,7 +162,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 State::Deleted | State::Expunged => Why::Again,
             },
             Ok(InsertOutcome::NeedsTable(table)) => Why::NeedsTable(table),
-            Ok(InsertOutcome::Rejected(kind)) => kind.into(),
+            Ok(InsertOutcome::Rejected(kind)) => {
+                if St::LIMIT.is_some() && kind == Self::NO_MEMORY && memory.is_none() {
+                    // For the next attempt: removed keys that are still in the table have an entry, and no node.
+                    self.sweep::<Try>();
+                }
+                kind.into()
+            }
             // In a section of its own, for the whole of a full table may have been probed in that one.
             Ok(InsertOutcome::NoRoom) if St::LIMIT.is_none() => {
                 match self.section::<A, _>(|dirty| self.make_room(dirty)) {
@@ -318,7 +324,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         let handle = match table.index_mut().find_or_vacant(hash, eq) {
             Ok(handle) => handle,
             Err(_) if !has_room => return InsertOutcome::NoRoom,
-            // SAFETY: the entry is one of this storage.
+            // SAFETY: a new entry of this storage.
             Err(vacant) => return self.insert_at(|entry| unsafe { vacant.fill(entry) }, hash, key, memory, node),
         };
         dirty.miss();
@@ -326,7 +332,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         self.revive_locked(unsafe { self.entry(handle) }, node)
     }
 
-    /// Inserts a key that has no entry, by what `add` does with one, of this storage.
+    /// Inserts a key that has no entry, by what `add` does with a new one.
     #[inline(always)]
     pub(crate) fn insert_at<'p>(
         &self,

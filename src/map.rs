@@ -186,13 +186,16 @@ impl<'p, K, V, St: Storage<K, V>, L> TakenOut<'p, K, V, St, L> {
 
     /// Ends the removal, and gives what the entry held.
     pub(crate) fn end(self) -> Option<Unlinked<'p, K, V, St, L>> {
-        ManuallyDrop::new(self).retire()
+        // SAFETY: it is not dropped.
+        unsafe { ManuallyDrop::new(self).retire() }
     }
 
+    /// # Safety
+    ///
     /// To be called once.
-    fn retire(&self) -> Option<Unlinked<'p, K, V, St, L>> {
+    unsafe fn retire(&self) -> Option<Unlinked<'p, K, V, St, L>> {
         let Self { core, entry } = *self;
-        // SAFETY: no table leads to the entry, and who took it out kills and retires it. The pin is there.
+        // SAFETY: no table leads to the entry, and who took it out kills and retires it, once (the caller's promise). The pin is there.
         unsafe {
             let old = core.kill(entry);
             core.count.end_removal(usize::from(old.is_some()));
@@ -204,7 +207,8 @@ impl<'p, K, V, St: Storage<K, V>, L> TakenOut<'p, K, V, St, L> {
 
 impl<K, V, St: Storage<K, V>, L> Drop for TakenOut<'_, K, V, St, L> {
     fn drop(&mut self) {
-        drop(self.retire());
+        // SAFETY: `end` has not been called.
+        drop(unsafe { self.retire() });
     }
 }
 
@@ -368,7 +372,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     pub(crate) fn lookup<'p>(
         &'p self,
         _pin: &'p Pin<'_>,
-        table: Option<&Table<St::Index>>,
+        table: Option<&'p Table<St::Index>>,
         hash: usize,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<&'p Entry<K, V>> {

@@ -58,7 +58,7 @@ impl<K, V> SyncMap<K, V> {
 
 impl<K, V, L, S> SyncMap<K, V, L, S> {
     pub(crate) fn reserved(mut self, capacity: usize) -> Self {
-        // A bucket is a pointer and a byte, and an eighth of the buckets stay free.
+        // A bucket is a pointer, and there are up to eight thirds of one a key.
         assert!(capacity <= isize::MAX as usize / 32, "capacity overflow");
         if capacity != 0 && !self.core.reserve(capacity) {
             give_up::<V>(ErrorKind::OutOfMemory)

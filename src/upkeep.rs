@@ -97,7 +97,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         mut why: Why,
         mut operation: impl FnMut(I) -> Result<R, (I, Why)>,
     ) -> Result<R, (I, ErrorKind)> {
-        let mut attempt = 0;
+        let mut retried = false;
         loop {
             let error = match why {
                 Why::Again => None,
@@ -115,31 +115,15 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             if let Some(kind) = error {
                 // What could not be freed because the operation itself was pinned; it may also have promoted a table.
                 self.collect(Effort::All);
-                if kind != Self::NO_MEMORY || !self.recover(attempt) {
+                if kind != Self::NO_MEMORY || retried {
                     return Err((input, kind));
                 }
-                attempt += 1;
+                retried = true;
             }
             (input, why) = match operation(input) {
                 Ok(result) => return Ok(result),
                 Err(failed) => failed,
             };
-        }
-    }
-
-    /// Frees what can be, for an operation that has found no memory, after `attempt` others. Whether to try again.
-    ///
-    /// Never waits for the lock: overwriting does not, and a handler that overwrites may have interrupted who has it.
-    #[cfg_attr(not(small), cold)]
-    fn recover(&self, attempt: usize) -> bool {
-        match (attempt, St::LIMIT) {
-            (0, _) => true,
-            (1, Some(_)) => {
-                self.sweep::<Try>();
-                self.collect(Effort::All);
-                true
-            }
-            _ => false,
         }
     }
 

@@ -234,7 +234,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         impl<K, V, St: Storage<K, V>, L> Drop for RetireOnDrop<'_, K, V, St, L> {
             fn drop(&mut self) {
                 if let Some(detached) = self.1.take() {
-                    self.0.retire_all(detached);
+                    // SAFETY: they were detached below.
+                    unsafe { self.0.retire_all(detached) };
                 }
             }
         }
@@ -270,7 +271,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         // SAFETY: taken out of the slot by this caller, under the pin that `entry` is under.
         let old = unsafe { Unlinked::new(self, current) };
         match St::LIMIT {
-            Some(_) => self.unlink::<Try>(entry, Some(&old)),
+            // SAFETY: the node was in the slot of the entry, which was found under that pin; with a limit, in `read`.
+            Some(_) => unsafe { self.unlink::<Try>(entry, Some(&old)) },
             None => self.shrink(),
         }
         Ok(old)
@@ -285,7 +287,11 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     };
 
     /// Retires all that the tables of an emptied map lead to, and the tables.
-    pub(crate) fn retire_all(&self, detached: Detached<St::Index>) {
+    ///
+    /// # Safety
+    ///
+    /// The caller detached the tables, and is pinned or has exclusive access.
+    pub(crate) unsafe fn retire_all(&self, detached: Detached<St::Index>) {
         let Detached { read, dirty, next } = detached;
         let mut entries = Chain::new();
         let mut live = 0;
@@ -327,7 +333,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     pub(crate) fn empty(&mut self) {
         // SAFETY: access is exclusive.
         let detached = self.dirty.with_mut(|dirty| unsafe { self.detach(&mut *dirty) });
-        self.retire_all(detached);
+        // SAFETY: detached here, and access is exclusive.
+        unsafe { self.retire_all(detached) };
         self.free_garbage();
     }
 

@@ -5,7 +5,7 @@
 //! # Why the index is not one of heapless' maps
 //!
 //! `heapless::IndexMap` owns its keys, asks them for their hash at each insertion, and needs a power of two. Two of them
-//! would need `K: Clone`, would run `Hash` and `Clone` under the lock, where none of the user's code runs but `Eq`, and a slot
+//! would need `K: Clone`, would run `Hash` and `Clone` under the lock, where none of the user's code runs but what compares keys, and a slot
 //! takes 12 bytes for a 32-bit key and the number of an entry. For 64 keys and 4 spares that is 128 slots and 1,540
 //! bytes for each; an [`InlineIndex`] takes 272. It holds numbers of entries only, and so needs nothing of the keys. And none of them
 //! can be changed while others read it.

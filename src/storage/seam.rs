@@ -106,24 +106,28 @@ pub trait Index<E> {
     ///
     /// # Safety
     ///
-    /// The handle was reserved from the storage that the index is of.
+    /// The handle was reserved from the storage that the index is of, is not in the index, and is taken out before it is released.
     unsafe fn add(&mut self, hash: usize, entry: *mut E);
 
     /// Takes out the entry with this very handle.
     fn remove(&mut self, hash: usize, entry: *mut E);
 
-    /// [`add`](Self::add), while others read the index. One caller at a time; with a [limit](Limit) only, as `unlink`.
+    /// [`add`](Self::add), while others read the index; with a [limit](Limit) only.
     ///
     /// # Safety
     ///
-    /// As for `add`.
+    /// As for `add`; and nobody else links or unlinks meanwhile: the caller holds the lock.
     unsafe fn link(&self, _hash: usize, _entry: *mut E) {
         unreachable!("a table that grows is not written while it is read")
     }
 
-    /// [`remove`](Self::remove), while others read the index, if the entry is there and `goes` says so then. Whether it was taken
-    /// out. Who has found it may go on from there, as long as nothing else is put into its memory.
-    fn unlink(&self, _hash: usize, _entry: *mut E, _goes: impl FnOnce() -> bool) -> bool {
+    /// [`remove`](Self::remove), while others read the index, if the entry is there and `goes` says so then; with a limit only.
+    /// Whether it was taken out. Who has found it may go on from there, as long as nothing else is put into its memory.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else links or unlinks meanwhile: the caller holds the lock.
+    unsafe fn unlink(&self, _hash: usize, _entry: *mut E, _goes: impl FnOnce() -> bool) -> bool {
         unreachable!("a table that grows is not written while it is read")
     }
 

@@ -125,7 +125,8 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
     }
 
     fn remove(&mut self, hash: usize, entry: *mut E) {
-        self.unlink(hash, entry, || true);
+        // SAFETY: access is exclusive.
+        unsafe { self.unlink(hash, entry, || true) };
     }
 
     unsafe fn link(&self, hash: usize, entry: *mut E) {
@@ -135,7 +136,7 @@ impl<E, const N: usize, const SPARE: usize> Index<E> for InlineIndex<N, SPARE> {
         first.store(number(entry) as u16, SeqCst); // Numbers end with 32,767.
     }
 
-    fn unlink(&self, hash: usize, entry: *mut E, goes: impl FnOnce() -> bool) -> bool {
+    unsafe fn unlink(&self, hash: usize, entry: *mut E, goes: impl FnOnce() -> bool) -> bool {
         let mut link = self.start(hash);
         while let Some(found) = follow::<E>(link) {
             // SAFETY: it was added.
@@ -220,10 +221,12 @@ mod tests {
             let whole = buckets(&index);
             let entry = entries[removed];
             let onward = from(&index, Some(entry));
-            assert!(!index.unlink(first_hash_of(chain(removed)), entry, || false), "asked, and refused");
+            // SAFETY: there is no other thread.
+            let unlink = |goes: fn() -> bool| unsafe { index.unlink(first_hash_of(chain(removed)), entry, goes) };
+            assert!(!unlink(|| false), "asked, and refused");
             assert_eq!(buckets(&index), whole);
-            assert!(index.unlink(first_hash_of(chain(removed)), entry, || true));
-            assert!(!index.unlink(first_hash_of(chain(removed)), entry, || unreachable!()), "it is gone");
+            assert!(unlink(|| true));
+            assert!(!unlink(|| unreachable!()), "it is gone");
 
             let mut expected = whole;
             expected[chain(removed)].retain(|&other| other != entry);
