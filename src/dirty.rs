@@ -97,7 +97,7 @@ pub(crate) enum Taken<'p, K, V, St: Storage<K, V>, L> {
     Own(TakenOut<'p, K, V, St, L>),
 }
 
-/// The tables of a map that was emptied.
+/// The tables of a map that was emptied. Made by [`detach`](Core::detach) alone: who has it is to retire them.
 pub(crate) struct Detached<I> {
     pub(crate) read: *mut Table<I>,
     pub(crate) dirty: *mut Table<I>,

@@ -76,7 +76,7 @@ use crate::twin_map::TwinMap;
 /// value and its link, 12 for a key and its slot and link, 8 for its places in two tables. A `static` one is all zeros
 /// at first, and takes no flash.
 ///
-/// Everything is done in constant time on average (`clear`, and what iterates, in time proportional to the map's size), however full the map is
+/// Everything is done in constant time on average (`clear`, what iterates, and a write that is `Busy`, in time proportional to the map's size), however full the map is
 /// and however many keys have come and gone: a new key is put into the table in its place, and a removed one is taken out of it, each in
 /// one short section under the lock, which goes along one chain of the hash table: as many chains as cells, so one entry or two, rarely
 /// more than six. A removal only tries the lock. When somebody else has it, the key's entry stays in the

@@ -146,7 +146,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
 
     /// Removes the keys for which `f` returns `false`.
     ///
-    /// Iterates as [`iter`](Self::iter), and removes as [`remove`](Self::remove). `f` is called without the lock, and again for
+    /// Iterates as [`iter`](Self::iter), and removes as [`remove`](Self::remove), which may allocate a smaller table. `f` is called without the lock, and again for
     /// a key whose value was replaced before it could be removed. (A change inside of a value, an atomic for instance, replaces
     /// nothing: it is lost with the key.)
     ///
@@ -323,13 +323,13 @@ where
 
     /// Replaces the value of a key by `new` if it equals `current`. Go's `CompareAndSwap`.
     ///
-    /// Returns the value that was replaced. Cost as `insert` of a key that is there. `PartialEq` is called without the
-    /// lock.
+    /// Returns the value that was replaced. Cost as `insert` of a key that is there, also when nothing comes of it: the memory for `new` is
+    /// taken first. To find a key that is not known takes the lock. `PartialEq` is called without the lock.
     ///
     /// # Errors
     ///
     /// With `new` inside, and the value that was found, if the key is there. When it is the expected one, there was no memory for
-    /// `new`, and `kind` says so: a loop that starts again from `found` has to look at it first.
+    /// `new`, and `kind` says so ([`OutOfMemory`](crate::ErrorKind::OutOfMemory), of a `FixedMap` [`Busy`](crate::ErrorKind::Busy)): a loop that starts again from `found` has to look at it first.
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();

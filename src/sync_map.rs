@@ -18,7 +18,7 @@ use crate::twin_map::TwinMap;
 ///
 /// Lookups that hit take no lock, mask no interrupts, allocate nothing, free nothing and run no destructor: from `main`,
 /// from an interrupt handler, from a task or from another core. Overwriting and removing a key that the map has had for
-/// a while takes no lock either. New keys go in under the lock `L`, for a short time that does not depend on the size
+/// a while takes no lock either. New keys go in under the lock `L`, for a short time that on average does not depend on the size
 /// of the map. Which `L` to choose is the one question to answer: see [the crate's documentation](crate#which-lock). A lock
 /// of your own must exclude its holder too: a recursive mutex is no [`ScopedRawMutex`].
 ///
@@ -77,7 +77,8 @@ where
     /// Sets the value of a key; returns the one that it had.
     ///
     /// Overwriting a value takes no lock once the key was promoted, and allocates nothing when a node of the map is free
-    /// to be used again, as is the case when nobody is pinned. A new key takes the lock for a moment, and allocates.
+    /// to be used again, as is the case when nobody is pinned. A new key takes the lock for a moment, and allocates: from a handler that
+    /// must not wait, [`try_insert`](Self::try_insert).
     ///
     /// # Panics
     ///
@@ -95,7 +96,8 @@ where
 
     /// The value of a key, after inserting `value` if there was none. Go's `LoadOrStore`.
     ///
-    /// When the key is there this costs what [`get`](Self::get) does, else what [`insert`](Self::insert) does.
+    /// When the key is there this costs what [`get`](Self::get) does, else what [`insert`](Self::insert) does: unless it is known, not
+    /// from a handler that must not wait for the lock.
     ///
     /// # Panics
     ///
@@ -131,7 +133,7 @@ where
     /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
     ///
     /// `f` is called without the lock, and again when another write came in between. Cost as [`insert`](Self::insert)
-    /// of a key that is there. (What is added to an atomic inside of the old value meanwhile is lost: count in one or the other way.)
+    /// of a key that is there; to find a key that is not known takes the lock. (What is added to an atomic inside of the old value meanwhile is lost: count in one or the other way.)
     ///
     /// # Panics
     ///

@@ -24,10 +24,11 @@ use crate::sync::{Ordering, const_fn};
 /// The map over its storage `St`: what `SyncMap` and `FixedMap` are.
 ///
 /// Here is all that they have in common. What needs memory, and does not report its lack in the same way, is with each of
-/// them: `insert`, `get_or_insert`, `get_or_insert_with` and `update`.
+/// them: `insert`, `get_or_insert`, `get_or_insert_with`, `update` and `update_or_insert`.
 ///
 /// All operations take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
-/// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes.
+/// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes. Which may be called
+/// from an interrupt handler, with which lock, is in [the table](crate#what-each-operation-does).
 ///
 /// ```
 /// use twinmap::{FixedMap, FxBuildHasher, ScopedRawMutex, SyncMap, TwinMap, storage::Storage};
@@ -154,8 +155,8 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     /// Frees what was unlinked and is seen by no reader any more: with nobody pinned, everything. Never waits; runs destructors.
     ///
     /// A write does this as well, though not all of it: a `SyncMap`'s removed keys a few at a time, and on a host little while somebody is pinned. So this
-    /// is of use after long pins, or where no write follows. What was unlinked while pins overlap may have to wait for one that was made
-    /// after it, too.
+    /// is of use after long pins, or where no write follows. Where pins overlap, something may have to wait for one that was made after it
+    /// was unlinked, too.
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([(1, "a")]);
@@ -201,8 +202,8 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     /// Removes all keys, at once for everyone.
     ///
-    /// Takes the lock for a moment; marking and freeing what was in the map is done without it and takes time
-    /// proportional to its size. A key that is inserted after `clear` returned, or by another thread after it took
+    /// Takes the lock for a moment, so with a [`SpinLock`](crate::SpinLock) not from an interrupt handler; marking and freeing what was in
+    /// the map is done without it and takes time proportional to its size. A key that is inserted after `clear` returned, or by another thread after it took
     /// effect, stays.
     ///
     /// ```
@@ -221,8 +222,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     /// Makes every key reachable without the lock, and gives up the memory of removed ones.
     ///
     /// A `SyncMap` does this by itself as it is used. Calling it after the keys are known, for instance at the end of an
-    /// initialisation, makes all later lookups hits. Takes the lock for many short steps and needs a table when there
-    /// is something to give up; without memory for that it leaves the map as it is.
+    /// initialisation, makes all later lookups hits. Takes the lock for many short steps (so with a
+    /// [`SpinLock`](crate::SpinLock) not from an interrupt handler) and needs a table when there is something to give up; without memory for
+    /// that it leaves the map as it is.
     ///
     /// In a `FixedMap` every key is reachable without the lock anyway; what this gives up is what removals left in the table which
     /// somebody else's lock kept from it.
@@ -302,9 +304,9 @@ where
 
     /// The value of a key.
     ///
-    /// A known key (one that was promoted and not removed since; in a `FixedMap`, any) takes no lock. Another one takes it for a moment
-    /// while the map moves on to its next table: from the first key that is inserted after a promotion, or removal that begins a
-    /// smaller table, to the next promotion. In a `FixedMap` none ever does. Never allocates, frees or runs a destructor (a miss may
+    /// A known key (one that was promoted and not removed since; in a `FixedMap`, any) takes no lock. Any other key takes it for a moment
+    /// while a new table is being filled: from the first insertion after a promotion (or a removal that begins a smaller table) until the
+    /// next promotion; from a handler that must not wait, [`try_get`](Self::try_get). In a `FixedMap` none ever does. Never allocates, frees or runs a destructor (a miss may
     /// promote, which retires a table).
     ///
     /// ```
@@ -537,7 +539,7 @@ where
     ///
     /// Takes no lock once the key was promoted. When a growing map's table has more than five places a key, it
     /// tries to take the lock, without waiting, for some short steps towards a smaller table, which is then allocated. A key
-    /// that was inserted recently takes the lock for a moment. A `FixedMap` tries to take the lock, without waiting, to make the memory
+    /// that was inserted recently takes the lock for a moment: from a handler that must not wait, [`try_remove`](Self::try_remove). A `FixedMap` tries to take the lock, without waiting, to make the memory
     /// available for another key.
     ///
     /// ```

@@ -234,8 +234,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         impl<K, V, St: Storage<K, V>, L> Drop for RetireOnDrop<'_, K, V, St, L> {
             fn drop(&mut self) {
                 if let Some(detached) = self.1.take() {
-                    // SAFETY: they were detached below.
-                    unsafe { self.0.retire_all(detached) };
+                    self.0.retire_all(detached);
                 }
             }
         }
@@ -287,15 +286,11 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     };
 
     /// Retires all that the tables of an emptied map lead to, and the tables.
-    ///
-    /// # Safety
-    ///
-    /// The caller detached the tables, and is pinned or has exclusive access.
-    pub(crate) unsafe fn retire_all(&self, detached: Detached<St::Index>) {
+    pub(crate) fn retire_all(&self, detached: Detached<St::Index>) {
         let Detached { read, dirty, next } = detached;
         let mut entries = Chain::new();
         let mut live = 0;
-        // SAFETY: nobody retires these tables but this caller, who detached them.
+        // SAFETY: nobody retires these tables but who detached them, which is this caller.
         let (in_read, in_dirty) = unsafe { (self.table(read), self.table(dirty)) };
         // What is in both is retired once. `dirty` first: afterwards the links, but not the handles, are changed.
         for (table, also_in) in [(in_dirty, in_read), (in_read, None)] {
@@ -333,8 +328,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     pub(crate) fn empty(&mut self) {
         // SAFETY: access is exclusive.
         let detached = self.dirty.with_mut(|dirty| unsafe { self.detach(&mut *dirty) });
-        // SAFETY: detached here, and access is exclusive.
-        unsafe { self.retire_all(detached) };
+        self.retire_all(detached);
         self.free_garbage();
     }
 

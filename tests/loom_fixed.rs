@@ -1,6 +1,8 @@
 //! The models of the races, for `FixedMap`, whose pool of cells is lock-free.
 #![cfg(all(loom, feature = "heapless"))]
 
+#[path = "models/fixed.rs"]
+mod fixed;
 #[path = "models/lock.rs"]
 mod lock;
 mod models;
@@ -8,49 +10,15 @@ mod sequential;
 
 use std::sync::Arc;
 
+use fixed::{get_or_insert, insert, update, update_or_insert};
 use lock::Lock;
-use loom::thread::{self, yield_now};
+use loom::thread;
 use models::pairs::{Start, each_pair};
 use models::{Hashing, Model, Value, explore};
-use twinmap::{ErrorKind, FixedMap, InsertError};
+use twinmap::{ErrorKind, FixedMap};
 
 /// No larger than the models need. All of their keys are in one chain.
 pub type Map = FixedMap<u32, Value, 4, Lock, 2, Hashing>;
-
-/// Runs `f` until it succeeds: while somebody else is pinned there may be no room.
-fn patiently<I, R>(mut input: I, mut f: impl FnMut(I) -> Result<R, (I, ErrorKind)>) -> R {
-    loop {
-        match f(input) {
-            Ok(done) => return done,
-            Err((back, kind)) => {
-                assert_eq!(kind, ErrorKind::Busy);
-                input = back;
-                yield_now();
-            }
-        }
-    }
-}
-
-fn back(InsertError { value, kind, .. }: InsertError<u32, Value>) -> (Value, ErrorKind) {
-    (value, kind)
-}
-
-/// Inserts, and returns the number that there was.
-pub fn insert(map: &Map, key: u32, value: Value) -> Option<u32> {
-    patiently(value, |value| map.insert(key, value).map(|old| old.map(|old| old.number)).map_err(back))
-}
-
-pub fn get_or_insert(map: &Map, key: u32, value: Value) -> u32 {
-    patiently(value, |value| map.get_or_insert(key, value).map(|there| there.number).map_err(back))
-}
-
-pub fn update(map: &Map, key: u32, mut f: impl FnMut(&Value) -> Value) -> Option<u32> {
-    patiently((), |()| map.update(&key, &mut f).map(|new| new.map(|new| new.number)).map_err(|kind| ((), kind)))
-}
-
-pub fn update_or_insert(map: &Map, key: u32, mut f: impl FnMut(&Value) -> Value, value: Value) -> u32 {
-    patiently(value, |value| map.update_or_insert(key, &mut f, value).map(|there| there.number).map_err(back))
-}
 
 /// Whether a key goes to another table first.
 pub const GROWS: bool = false;

@@ -66,7 +66,7 @@ const ANYTHING: [&[Op]; 4] = [
 /// What the others may do.
 const WITHOUT_WAITING: [&[Op]; 3] = [
     &[Op::TryGet(1), Op::TryGet(3), Op::TryGet(9)],
-    &[Op::TryInsert(1, 50), Op::TryInsert(1, 51), Op::TryGet(1), Op::TryInsert(3, 52)],
+    &[Op::TryInsert(1, 50), Op::TryInsert(1, 51), Op::TryGet(1), Op::TryUpdateOrInsert(3, 52)],
     &[Op::TryRemove(1), Op::TryInsert(9, 60), Op::TryGet(9), Op::TryInsert(4, 61)],
 ];
 
@@ -205,9 +205,12 @@ macro_rules! interrupted {
                     overwrite: Op::Insert(1, 12), in [RECENT, KNOWN];
                     overwrite_recent: Op::Insert(3, 34), in [MIXED];
                     update: Op::Update(1), in [RECENT, KNOWN];
+                    update_or_insert: Op::UpdateOrInsert(1, 14), in [RECENT, KNOWN];
+                    update_or_insert_absent: Op::UpdateOrInsert(9, 92), in [KNOWN, MIXED];
                     compare_exchange: Op::CompareExchange(1, 11, 13), in [RECENT, KNOWN];
                     remove: Op::Remove(1), in [RECENT, KNOWN];
                     remove_recent: Op::Remove(3), in [MIXED];
+                    remove_if: Op::RemoveIfOdd(1), in [RECENT, KNOWN];
                     iterate: Op::Iterate, in [RECENT, MIXED, MANY];
                     retain: Op::Retain, in [KNOWN, MIXED];
                     clear: Op::Clear, in [MIXED, MANY];

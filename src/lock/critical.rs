@@ -13,7 +13,7 @@ use mutex_traits::{ConstInit, ScopedRawMutex};
 ///
 /// On a system with several cores, link an implementation of `critical-section` that excludes the other cores as well, as those of HALs
 /// for such chips do; `cortex-m`'s does not. Whoever enters a section then waits for the one of another core, also in a `try_`
-/// operation. On one core nobody waits, and `try_` operations never give `WouldBlock`, but from a key's `Eq`.
+/// operation. On one core nobody waits, and `try_` operations give `WouldBlock` only from an NMI or a HardFault, and from a key's `Eq`.
 ///
 /// The lock is not reentrant, and says so: [`with_lock`](ScopedRawMutex::with_lock) within `with_lock` panics, which a key's
 /// `Eq` can bring about by calling the map it is in.

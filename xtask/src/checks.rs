@@ -13,7 +13,9 @@ use crate::boards::BOARDS;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
 use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, TESTED, WITHOUT_CAS, builds, joined, triples};
-use crate::{bench_mcu, demo, examples, faults, fuzz, mutants, no_panic, package, readme, setup, size, target};
+use crate::{
+    bench_mcu, coverage, demo, examples, faults, fuzz, mutants, no_panic, package, readme, setup, size, target,
+};
 
 struct Step {
     name: &'static str,
@@ -91,7 +93,12 @@ const STEPS: &[Step] = &[
         run: bench_mcu_step,
     },
     Step { name: "msrv", about: "the oldest compiler that is supported", run: msrv },
-    Step { name: "mutants", about: "no change of src goes unnoticed, but those in docs/mutants.md", run: mutants_step },
+    Step { name: "coverage", about: "how much of src the host's tests run", run: coverage_step },
+    Step {
+        name: "mutants",
+        about: "no change of src goes unnoticed, but those in docs/mutants.md: of an entry's states, or of all",
+        run: mutants_step,
+    },
 ];
 
 pub fn names() -> Vec<&'static str> {
@@ -371,11 +378,20 @@ fn bench_mcu_step(_: Effort) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn mutants_step(effort: Effort) -> Result<Outcome> {
-    if !effort.long {
-        return Ok(Outcome::Skipped("it takes an hour or two: with --long".to_owned()));
+fn coverage_step(effort: Effort) -> Result<Outcome> {
+    if let Some(skipped) = without_subcommand("llvm-cov", effort)? {
+        return Ok(skipped);
     }
-    mutants::run(&[])?;
+    coverage::run()?;
+    Ok(Outcome::Passed)
+}
+
+fn mutants_step(effort: Effort) -> Result<Outcome> {
+    if let Some(skipped) = without_subcommand("mutants", effort)? {
+        return Ok(skipped);
+    }
+    let some = ["--file", "src/entry.rs"].map(str::to_owned);
+    mutants::run(if effort.long { &[] } else { &some })?;
     Ok(Outcome::Passed)
 }
 

@@ -14,10 +14,15 @@ pub enum Op {
     GetOrInsert(u32, u32),
     /// By one.
     Update(u32),
+    /// By one.
+    UpdateOrInsert(u32, u32),
     CompareExchange(u32, u32, u32),
     Remove(u32),
+    RemoveIfOdd(u32),
     TryGet(u32),
     TryInsert(u32, u32),
+    /// By one.
+    TryUpdateOrInsert(u32, u32),
     TryRemove(u32),
     Iterate,
     /// Keeps odd numbers.
@@ -44,12 +49,15 @@ pub fn perform<M: Subject>(map: &M, op: Op) -> Outcome {
         Op::Insert(key, new) => number(map.insert(key, new)),
         Op::GetOrInsert(key, new) => number(map.get_or_insert(key, new).map(Some)),
         Op::Update(key) => number(map.update(key, |number| number + 1)),
+        Op::UpdateOrInsert(key, new) => number(map.update_or_insert(key, |number| number + 1, new).map(Some)),
         Op::CompareExchange(key, current, new) => {
             map.compare_exchange(key, current, new).map_or_else(Outcome::Refused, Outcome::Exchanged)
         }
         Op::Remove(key) => Outcome::Number(map.remove(key)),
+        Op::RemoveIfOdd(key) => Outcome::Number(map.remove_if(key, |number| number % 2 == 1)),
         Op::TryGet(key) => number(map.try_get(key)),
         Op::TryInsert(key, new) => number(map.try_insert(key, new)),
+        Op::TryUpdateOrInsert(key, new) => number(map.try_update_or_insert(key, |number| number + 1, new).map(Some)),
         Op::TryRemove(key) => number(map.try_remove(key)),
         Op::Iterate => {
             let mut seen = 0;
@@ -78,8 +86,10 @@ impl Op {
     fn key(self) -> Option<u32> {
         match self {
             Op::Get(key) | Op::Insert(key, _) | Op::GetOrInsert(key, _) | Op::Update(key) => Some(key),
-            Op::CompareExchange(key, ..) | Op::Remove(key) => Some(key),
-            Op::TryGet(key) | Op::TryInsert(key, _) | Op::TryRemove(key) => Some(key),
+            Op::UpdateOrInsert(key, _) | Op::CompareExchange(key, ..) | Op::Remove(key) | Op::RemoveIfOdd(key) => {
+                Some(key)
+            }
+            Op::TryGet(key) | Op::TryInsert(key, _) | Op::TryUpdateOrInsert(key, _) | Op::TryRemove(key) => Some(key),
             Op::Iterate | Op::Retain | Op::Clear | Op::Promote => None,
         }
     }
@@ -145,6 +155,10 @@ impl Contents {
                 self.0[key as usize] = found.map_or(0, |number| number + 1);
                 outcome == Outcome::Number(self.number(key))
             }
+            Op::UpdateOrInsert(key, new) | Op::TryUpdateOrInsert(key, new) => {
+                self.0[key as usize] = found.map_or(new, |number| number + 1);
+                outcome == Outcome::Number(self.number(key))
+            }
             Op::CompareExchange(key, current, new) => {
                 let exchanged = found == Some(current);
                 if exchanged {
@@ -155,6 +169,13 @@ impl Contents {
             Op::Remove(key) | Op::TryRemove(key) => {
                 self.0[key as usize] = 0;
                 outcome == Outcome::Number(found)
+            }
+            Op::RemoveIfOdd(key) => {
+                let removed = found.filter(|number| number % 2 == 1);
+                if removed.is_some() {
+                    self.0[key as usize] = 0;
+                }
+                outcome == Outcome::Number(removed)
             }
             Op::Iterate => {
                 let there = (0..KEYS).filter(|&key| self.0[key] != 0).fold(0, |bits, key| bits | 1 << key);

@@ -24,11 +24,14 @@ pub trait Subject: Default + 'static {
     fn insert(&self, key: u32, number: u32) -> Result<Option<u32>>;
     fn get_or_insert(&self, key: u32, number: u32) -> Result<u32>;
     fn update(&self, key: u32, f: impl Fn(u32) -> u32) -> Result<Option<u32>>;
+    fn update_or_insert(&self, key: u32, f: impl Fn(u32) -> u32, number: u32) -> Result<u32>;
     /// Whether it was `current` and is `new`.
     fn compare_exchange(&self, key: u32, current: u32, new: u32) -> Result<bool>;
     fn get(&self, key: u32) -> Option<u32>;
     fn remove(&self, key: u32) -> Option<u32>;
+    fn remove_if(&self, key: u32, f: impl Fn(u32) -> bool) -> Option<u32>;
     fn try_insert(&self, key: u32, number: u32) -> Result<Option<u32>>;
+    fn try_update_or_insert(&self, key: u32, f: impl Fn(u32) -> u32, number: u32) -> Result<u32>;
     fn try_get(&self, key: u32) -> Result<Option<u32>>;
     fn try_remove(&self, key: u32) -> Result<Option<u32>>;
     fn retain(&self, f: impl Fn(u32) -> bool);
@@ -83,6 +86,11 @@ macro_rules! subject {
                 ))
             }
 
+            fn update_or_insert(&self, key: u32, f: impl Fn(u32) -> u32, new: u32) -> Result<u32> {
+                let f = |old: &Value| Value::new(key, f(old.number_of(key)));
+                Ok(done!($fixed, self.update_or_insert(key, f, Value::new(key, new)), refusal(key, new)).number_of(key))
+            }
+
             fn compare_exchange(&self, key: u32, current: u32, new: u32) -> Result<bool> {
                 let pin = self.pin();
                 match pin.compare_exchange(&key, &Value::new(key, current), Value::new(key, new)) {
@@ -105,8 +113,18 @@ macro_rules! subject {
                 number(key, self.remove(&key))
             }
 
+            fn remove_if(&self, key: u32, f: impl Fn(u32) -> bool) -> Option<u32> {
+                self.pin().remove_if(&key, |value| f(value.number_of(key))).map(|value| value.number_of(key))
+            }
+
             fn try_insert(&self, key: u32, new: u32) -> Result<Option<u32>> {
                 Ok(number(key, self.try_insert(key, Value::new(key, new)).map_err(refusal(key, new))?))
+            }
+
+            fn try_update_or_insert(&self, key: u32, f: impl Fn(u32) -> u32, new: u32) -> Result<u32> {
+                let f = |old: &Value| Value::new(key, f(old.number_of(key)));
+                let there = self.try_update_or_insert(key, f, Value::new(key, new)).map_err(refusal(key, new))?;
+                Ok(there.number_of(key))
             }
 
             fn try_get(&self, key: u32) -> Result<Option<u32>> {
