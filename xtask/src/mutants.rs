@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: whether the tests notice when something in src/ is changed.
 //!
 //! .cargo/mutants.toml says which changes cargo-mutants makes, and which tests are to fail or not to end. The mutants that nothing
-//! noticed have to be in docs/mutants.md, with the reason.
+//! noticed have to be in docs/mutants.md, with the reason; and what is in there has to be a mutant.
 
 use std::collections::BTreeSet;
 use std::fs::read_to_string;
@@ -17,6 +17,11 @@ const KNOWN: &str = "docs/mutants.md";
 pub fn run(arguments: &[String]) -> Result<()> {
     setup::nightly()?; // To stop at the first test that fails.
     setup::subcommand("mutants")?;
+    let known = known(&read(KNOWN)?);
+    let all = Cmd::new("cargo +nightly mutants --list").read()?.lines().map(without_place).collect();
+    if let Some(gone) = known.difference(&all).next() {
+        bail!("in {KNOWN}, and no mutant any more: {gone}");
+    }
     let mutants = Cmd::new("cargo +nightly mutants --jobs 2 --output target").args(arguments);
     mutants.show("");
     let status = mutants.into_command().status().context("cannot run cargo")?;
@@ -25,7 +30,6 @@ pub fn run(arguments: &[String]) -> Result<()> {
         bail!("cargo mutants failed ({status})");
     }
     let missed: BTreeSet<_> = read("target/mutants.out/missed.txt")?.lines().map(without_place).collect();
-    let known = known(&read(KNOWN)?);
     let new: Vec<_> = missed.difference(&known).map(|mutant| format!("- `{mutant}`")).collect();
     println!("{} mutants survived, of which {} are not in {KNOWN}", missed.len(), new.len());
     if arguments.is_empty() {
