@@ -10,7 +10,7 @@
 //! A removal makes the entry DELETED without the lock, as everywhere. Then it *tries* the lock, to make it EXPUNGED and to take it out
 //! of the index, so that its memory comes free for another key. It does not wait: it may be a handler that has interrupted who has the
 //! lock. Without it, the entry stays as it is, like one of `read` anywhere: found, and absent. The same key may come back in
-//! it, under the lock; and an insertion that finds no memory takes out all that were left ([`sweep`](Core::sweep)).
+//! it, under the lock; and an insertion that finds no memory for an entry takes out all that were left ([`sweep`](Core::sweep)).
 //!
 //! # Invariants
 //!
