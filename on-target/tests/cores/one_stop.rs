@@ -17,7 +17,7 @@ const STATES: [&[Op]; 2] = [
 ];
 
 /// What the first core does.
-const OPS: [Op; 15] = [
+const OPS: [Op; 17] = [
     Op::Get(1),
     Op::Get(3),
     Op::Insert(9, 90),
@@ -26,9 +26,11 @@ const OPS: [Op; 15] = [
     Op::Insert(3, 93),
     Op::GetOrInsert(9, 94),
     Op::Update(1),
+    Op::UpdateOrInsert(9, 96),
     Op::CompareExchange(1, 11, 95),
     Op::Remove(1),
     Op::Remove(3),
+    Op::RemoveIfOdd(1),
     Op::Iterate,
     Op::Retain,
     Op::Promote,
@@ -54,7 +56,7 @@ const PARTS: [&[Op]; 12] = [
 const WITHOUT_WAITING: [&[Op]; 4] = [
     &[Op::TryGet(1), Op::TryGet(3), Op::TryGet(9)],
     &[Op::TryInsert(1, 60), Op::TryInsert(1, 61)],
-    &[Op::TryInsert(9, 62), Op::TryInsert(3, 63)],
+    &[Op::TryInsert(9, 62), Op::TryUpdateOrInsert(3, 63)],
     &[Op::TryRemove(1), Op::TryRemove(3), Op::TryInsert(5, 64)],
 ];
 /// With a spinlock the second core may wait for it: then the first one goes on until its operation has ended. To find out that
