@@ -47,6 +47,11 @@ fn number(key: u32, value: Option<Ref<u32, Value>>) -> Option<u32> {
     value.map(|value| value.number_of(key))
 }
 
+/// What makes a key's next value of the one that it has.
+fn updated(key: u32, f: impl Fn(u32) -> u32) -> impl Fn(&Value) -> Value {
+    move |old| Value::new(key, f(old.number_of(key)))
+}
+
 /// Key and value come back, and in one piece.
 fn refusal(key: u32, number: u32) -> impl Fn(InsertError<u32, Value>) -> ErrorKind {
     move |error| {
@@ -80,15 +85,12 @@ macro_rules! subject {
             }
 
             fn update(&self, key: u32, f: impl Fn(u32) -> u32) -> Result<Option<u32>> {
-                Ok(number(
-                    key,
-                    done!($fixed, self.update(&key, |old| Value::new(key, f(old.number_of(key)))), |kind| kind),
-                ))
+                Ok(number(key, done!($fixed, self.update(&key, updated(key, f)), |kind| kind)))
             }
 
             fn update_or_insert(&self, key: u32, f: impl Fn(u32) -> u32, new: u32) -> Result<u32> {
-                let f = |old: &Value| Value::new(key, f(old.number_of(key)));
-                Ok(done!($fixed, self.update_or_insert(key, f, Value::new(key, new)), refusal(key, new)).number_of(key))
+                let there = self.update_or_insert(key, updated(key, f), Value::new(key, new));
+                Ok(done!($fixed, there, refusal(key, new)).number_of(key))
             }
 
             fn compare_exchange(&self, key: u32, current: u32, new: u32) -> Result<bool> {
@@ -122,9 +124,8 @@ macro_rules! subject {
             }
 
             fn try_update_or_insert(&self, key: u32, f: impl Fn(u32) -> u32, new: u32) -> Result<u32> {
-                let f = |old: &Value| Value::new(key, f(old.number_of(key)));
-                let there = self.try_update_or_insert(key, f, Value::new(key, new)).map_err(refusal(key, new))?;
-                Ok(there.number_of(key))
+                let there = self.try_update_or_insert(key, updated(key, f), Value::new(key, new));
+                Ok(there.map_err(refusal(key, new))?.number_of(key))
             }
 
             fn try_get(&self, key: u32) -> Result<Option<u32>> {
