@@ -1,12 +1,12 @@
 //! Tells the crate what it is compiled for, and makes the front page of its documentation.
 //!
-//! `small`: for size. Then what most operations begin or end with is one function each, and what is called from one place is the
-//! compiler's to inline; else the short ways through the operations are inlined as a whole, and the long ones kept out of
-//! them. The compiler's own measure does neither: it looks at one function at a time. (`cargo xtask size` and `cargo xtask
-//! bench-mcu` show both.)
+//! `small`: for size. Then what most operations begin or end with is one function each, and what is called from one
+//! place is the compiler's to inline; else the short ways through the operations are inlined as a whole, and the long
+//! ones kept out of them. The compiler's own measure does neither: it looks at one function at a time.
+//! (`cargo xtask size` and `cargo xtask bench-mcu` show both.)
 //!
-//! `striped`: for a host, with many cores and much memory, where counters of several cache lines each are worth it. Not for a
-//! checker of models, which would have more to explore, and not on bare metal.
+//! `striped`: for a host, with many cores and much memory, where counters of several cache lines each are worth it. Not
+//! for a checker of models, which would have more to explore, and not on bare metal.
 
 use std::path::Path;
 use std::{env, fs, io};
@@ -26,8 +26,9 @@ fn main() {
     front_page();
 }
 
-/// README.md, whose links are for who reads it in the repository, as the front page of the documentation: a picture is in the page
-/// itself, a link to a file of the package leads to where docs.rs shows it, and of one to something else the words stay.
+/// README.md, whose links are for who reads it in the repository, as the front page of the documentation: a
+/// picture is in the page itself, a link to a file of the package leads to where docs.rs shows it, and of one
+/// to something else the words stay.
 fn front_page() {
     // Only the documentation needs it.
     let Ok(readme) = read("README.md") else { return };

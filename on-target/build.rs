@@ -1,4 +1,5 @@
-//! Chooses the board by the target, or by the environment's BOARD: the folder with its memory.x, and `cfg`s that say what it has.
+//! Chooses the board by the target, or by the environment's BOARD: the folder with its memory.x,
+//! and `cfg`s that say what it has.
 
 use std::env::var;
 

@@ -2,15 +2,15 @@
 //!
 //! # Invariants
 //!
-//! 1. The count is incremented before an entry becomes live and decremented after it ceased to be: it is never less than
-//!    the number of live entries that the tables lead to.
+//! 1. The count is incremented before an entry becomes live and decremented after it ceased to be: it is never less
+//!    than the number of live entries that the tables lead to.
 //! 2. With a limit, it is incremented under the lock only, and never beyond the limit.
-//! 3. With a limit, a removal *begins* before the entry ceases to be live and *ends* with the decrement, in one step. So
-//!    whoever holds the lock and finds no removal under way, and as many keys as the limit, in the one word, has
+//! 3. With a limit, a removal *begins* before the entry ceases to be live and *ends* with the decrement, in one step.
+//!    So whoever holds the lock and finds no removal under way, and as many keys as the limit, in the one word, has
 //!    found a moment when exactly so many were live: [`is_full`](Count::is_full) is never wrong.
 //!
-//! Without a limit there is nothing to be full, and a removal costs the decrement alone. The count cannot overflow: each key has
-//! an entry and a node, of several words.
+//! Without a limit there is nothing to be full, and a removal costs the decrement alone. The count cannot overflow:
+//! each key has an entry and a node, of several words.
 
 use core::marker::PhantomData;
 

@@ -23,8 +23,8 @@ where
 }
 
 /// `{key: value, key: value}`, and an ellipsis when there are others, which can be found under the lock only (after
-/// [`promote`](TwinMap::promote) there are none). Takes no lock, and copies nothing: a logger may mask interrupts while this is called, for
-/// which it takes as long as an iteration.
+/// [`promote`](TwinMap::promote) there are none). Takes no lock, and copies nothing: a logger may mask interrupts while
+/// this is called, for which it takes as long as an iteration.
 impl<K, V, St, L, S> Format for Pinned<'_, TwinMap<K, V, St, L, S>>
 where
     K: Format,

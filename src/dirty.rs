@@ -4,30 +4,32 @@
 //!
 //! # The life of a `dirty`
 //!
-//! 1. *Seal*: the first new key after a promotion makes an empty table the `dirty`, and sets `amended` in the word `read`. The
-//!    table was allocated before the lock was taken.
-//! 2. *Copy*: after each operation that held the lock, its caller tries it once more for a [`step`](Core::step) of the copy, which
-//!    moves the cursor over some buckets of `read`: live entries go into `dirty` by the hash they keep, DELETED ones become
-//!    EXPUNGED and are noted in a list. (Go copies the whole map at once.) Calls that need the copy to be complete,
-//!    or that find `dirty` full, do a step in each section that they have waited for ([`advance`](Core::advance)), as often as it takes.
-//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries, or when it is full, or when it was asked for,
-//!    `dirty` is stored into `read`. The old table and the list of expunged entries are retired as they are.
+//! 1. *Seal*: the first new key after a promotion makes an empty table the `dirty`, and sets `amended` in the word
+//!    `read`. The table was allocated before the lock was taken.
+//! 2. *Copy*: after each operation that held the lock, its caller tries it once more for a [`step`](Core::step) of the
+//!    copy, which moves the cursor over some buckets of `read`: live entries go into `dirty` by the hash they keep,
+//!    DELETED ones become EXPUNGED and are noted in a list. (Go copies the whole map at once.) Calls that need the copy
+//!    to be complete, or that find `dirty` full, do a step in each section that they have waited for
+//!    ([`advance`](Core::advance)), as often as it takes.
+//! 3. *Promote*: with the cursor at the end, and as many misses as `dirty` has entries, or when it is full,
+//!    or when it was asked for, `dirty` is stored into `read`. The old table and the list of expunged
+//!    entries are retired as they are.
 //!
-//! No section under the lock depends on the number of entries, none allocates, and none both inserts and copies: with a lock
-//! that masks interrupts, its longest section is what they wait for.
+//! No section under the lock depends on the number of entries, none allocates, and none both inserts and copies: with a
+//! lock that masks interrupts, its longest section is what they wait for.
 //!
 //! # Why the copy always finds room
 //!
-//! Let U be the count of keys read after `amended` was set. Afterwards an entry of `read` that was not
-//! copied becomes live only by a store that was on its way; U counts it (invariants 5 and 6 of the module
-//! [`map`](crate::map)). So at most min(U, entries of `read`) entries are copied; as much of `dirty` is *reserved* for
-//! them at the seal. A new key is added only where that leaves room, and each entry that is copied gives up
-//! a place. Hence the copy always finds room, a full table is always one that can be promoted as soon as the copy is complete, and
-//! neither growth nor tombstones ever rehash one under the lock.
+//! Let U be the count of keys read after `amended` was set. Afterwards an entry of `read` that was not copied becomes
+//! live only by a store that was on its way; U counts it (invariants 5 and 6 of the module [`map`](crate::map)). So at
+//! most min(U, entries of `read`) entries are copied; as much of `dirty` is *reserved* for them at the seal. A new key
+//! is added only where that leaves room, and each entry that is copied gives up a place. Hence the copy always finds
+//! room, a full table is always one that can be promoted as soon as the copy is complete, and neither growth nor
+//! tombstones ever rehash one under the lock.
 //!
-//! So that new keys do not have to wait for the copy, the capacity has room for one in each step besides: the copy is then
-//! complete before they have used it up. The size follows what is live: the next table is larger when
-//! the map grew, of the same size under churn, and smaller when much was removed.
+//! So that new keys do not have to wait for the copy, the capacity has room for one in each step besides: the copy is
+//! then complete before they have used it up. The size follows what is live: the next table is larger when the map
+//! grew, of the same size under churn, and smaller when much was removed.
 
 use core::marker::PhantomData;
 use core::ptr;
@@ -44,12 +46,12 @@ use crate::storage::{Chain, Index, Owned, Pool, Storage, Table};
 use crate::sync::{Ordering, add, fence};
 
 /// How far a step of the copy goes: until it was so much work, which is four entries, or sixteen buckets that are
-/// empty. (A power of two: cores without a division are to calculate with it.) The models' tables have four buckets: there, a copy
-/// takes several steps too.
+/// empty. (A power of two: cores without a division are to calculate with it.) The models' tables have four buckets:
+/// there, a copy takes several steps too.
 const STEP_WORK: usize = if cfg!(loom) { ENTRY_WORK } else { 16 };
 
-/// The work on a bucket with an entry, whether that is copied or not, if the work on an empty one is 1. (On a Cortex-M3 it is 40 to 50
-/// instructions, and about 12.)
+/// The work on a bucket with an entry, whether that is copied or not, if the work on an empty one is 1. (On a Cortex-M3
+/// it is 40 to 50 instructions, and about 12.)
 const ENTRY_WORK: usize = 4;
 
 /// What the lock protects.
@@ -169,8 +171,8 @@ impl<K, V, I: Index<Entry<K, V>>> Dirty<K, V, I> {
 }
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
-    /// Whether the table leads to this very entry. By its handle and the hash that is kept: what `Eq` and `Hash` say must
-    /// not decide about memory.
+    /// Whether the table leads to this very entry. By its handle and the hash that is kept: what `Eq` and `Hash`
+    /// say must not decide about memory.
     ///
     /// # Safety
     ///
@@ -218,8 +220,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
     /// Starts a `dirty`, if there is a table for it; else nothing has changed.
     pub(crate) fn seal(&self, dirty: &mut Dirty<K, V, St::Index>) -> Result<(), NeedsTable> {
         let word = self.read.load(Ordering::SeqCst);
-        // `amended` first: a reader that does not see it must find nothing in `dirty`, and a store that revives without the
-        // lock must either see it, or be counted in the `len` that is read next.
+        // `amended` first: a reader that does not see it must find nothing in `dirty`, and a store that revives without
+        // the lock must either see it, or be counted in the `len` that is read next.
         self.read.store(word.map_addr(|addr| addr | 1), Ordering::SeqCst);
         // SeqCst: pairs with the fence in `revive_unlocked`.
         fence(Ordering::SeqCst);
@@ -253,8 +255,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             self.storage.table(capacity)
         });
         let Some(table) = table else { return Ok(false) };
-        /// Null, or a table that nobody else has ever reached, or that the lock alone led to. It is freed even if locking panics.
-        /// (As an `Option<Owned>` it takes ten instructions more.)
+        /// Null, or a table that nobody else has ever reached, or that the lock alone led to. It is freed even if
+        /// locking panics. (As an `Option<Owned>` it takes ten instructions more.)
         struct Unused<'a, K, V, St: Storage<K, V>>(&'a St, *mut Table<St::Index>, PhantomData<(K, V)>);
 
         impl<K, V, St: Storage<K, V>> Drop for Unused<'_, K, V, St> {
@@ -288,8 +290,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 
     /// Asks for a promotion and does a step towards it, for who cannot go on without. `false`: there is no `dirty`.
     ///
-    /// In the section that its caller has waited for, and not in another one that is only tried, as after other operations: a lock
-    /// that is handed on to who waits for it would refuse that to all who do, for ever.
+    /// In the section that its caller has waited for, and not in another one that is only tried, as after other
+    /// operations: a lock that is handed on to who waits for it would refuse that to all who do, for ever.
     #[cfg_attr(small, inline(never))]
     pub(crate) fn advance(&self, dirty: &mut Dirty<K, V, St::Index>) -> bool {
         let is_there = !dirty.table.is_null();
@@ -307,8 +309,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         Ok(())
     }
 
-    /// Makes room for a new key, if there still is none: by a step towards a promotion. After that, another `dirty` needs a table, of
-    /// which the caller is told.
+    /// Makes room for a new key, if there still is none: by a step towards a promotion. After that, another `dirty`
+    /// needs a table, of which the caller is told.
     #[cfg_attr(not(small), cold)]
     pub(crate) fn make_room(&self, dirty: &mut Dirty<K, V, St::Index>) -> Option<NeedsTable> {
         if !dirty.has_room(&self.storage) {
@@ -391,8 +393,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         self.buckets.store(buckets, Ordering::Relaxed);
         let old = self.read.swap(next, Ordering::SeqCst).map_addr(|addr| addr & !1);
         add(&self.promotions, 1);
-        // SAFETY: `old` is not `read` any more, and alone led to the expunged entries (without it there are none); `unused` never
-        // was `read`, and is nobody's now.
+        // SAFETY: `old` is not `read` any more, and alone led to the expunged entries (without it there are none);
+        // `unused` never was `read`, and is nobody's now.
         unsafe {
             if !old.is_null() {
                 self.garbage.retire_table(&self.storage, &self.readers, old, expunged);

@@ -1,7 +1,7 @@
 //! One entry: a key, and a slot with the state of its value. Every transition of the slot is in this file.
 //!
-//! An entry is shared by the tables `read` and `dirty`, so that a store through either is seen through both. (Where memory is limited
-//! there is one table: module [`in_place`](crate::in_place).) Its slot is one atomic word:
+//! An entry is shared by the tables `read` and `dirty`, so that a store through either is seen through both. (Where
+//! memory is limited there is one table: module [`in_place`](crate::in_place).) Its slot is one atomic word:
 //!
 //! ```text
 //!            replace                   expunge
@@ -16,16 +16,16 @@
 //! # Invariants
 //!
 //! 1. EXPUNGED is for good: an entry in this state is not in `dirty`, takes no value any more, and whoever meets it
-//!    looks for the key elsewhere, if there is a `dirty`. (Go revives expunged entries. With this rule all that a copy expunged is freed
-//!    as one list when `dirty` is promoted, and no state has to be looked at again.)
-//! 2. A transition is one compare-and-swap from the state it was decided on, or, in [`kill`](Entry::kill), a swap whose
-//!    result tells what was there. Whoever took a node out of the slot retires it, or frees it at a moment when nobody is
-//!    pinned; nobody else does.
+//!    looks for the key elsewhere, if there is a `dirty`. (Go revives expunged entries. With this rule all that a copy
+//!    expunged is freed as one list when `dirty` is promoted, and no state has to be looked at again.)
+//! 2. A transition is one compare-and-swap from the state it was decided on, or, in [`kill`](Entry::kill), a swap
+//!    whose result tells what was there. Whoever took a node out of the slot retires it, or frees it at a moment when
+//!    nobody is pinned; nobody else does.
 //! 3. A node is compared by address, and its address cannot come back meanwhile: whoever compares is pinned since
 //!    before it loaded the address, and a node taken out is used again only after a grace period (or such a moment).
-//! 4. Every access is SeqCst. Linearizability across keys needs it: a store that returned must not be overtaken by
-//!    the caller's next load of another entry. Freeing does, on x86: `LOCKED_IS_FENCE` in the module [`readers`](crate::readers).
-//!    On Arm the loads cost the barrier that Acquire costs.
+//! 4. Every access is SeqCst. Linearizability across keys needs it: a store that returned must not be overtaken by the
+//!    caller's next load of another entry. Freeing does, on x86: `LOCKED_IS_FENCE` in the module
+//!    [`readers`](crate::readers). On Arm the loads cost the barrier that Acquire costs.
 
 use core::ptr;
 

@@ -4,7 +4,8 @@ use core::fmt;
 
 /// The lock is held, and the call would have to wait for it.
 ///
-/// What the `try_` operations report when a key has to be looked up under the lock. (In a `FixedMap`, only when it is inserted.)
+/// What the `try_` operations report when a key has to be looked up under the lock. (In a
+/// `FixedMap`, only when it is inserted.)
 ///
 /// ```
 /// use twinmap::{ScopedRawMutex, SpinLock, SyncMap, WouldBlock};
@@ -53,9 +54,9 @@ pub enum ErrorKind {
     OutOfMemory,
     /// As many keys are there as there may be, and this is another one. Only from a `FixedMap`.
     Full,
-    /// There is room, but memory that was given up is still in use, or cannot be collected, because somebody is pinned: a guard, an
-    /// iterator, or an operation that this one interrupted or that runs on another core. Only from a
-    /// `FixedMap`.
+    /// There is room, but memory that was given up is still in use, or cannot be collected, because
+    /// somebody is pinned: a guard, an iterator, or an operation that this one interrupted or that runs on
+    /// another core. Only from a `FixedMap`.
     Busy,
 }
 

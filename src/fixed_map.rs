@@ -8,8 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::error::{ErrorKind, InsertError};
 use crate::guard::Ref;
-use crate::lock::SpinLock;
-use crate::lock::Wait;
+use crate::lock::{SpinLock, Wait};
 use crate::pinned::Pinned;
 use crate::storage::Inline;
 use crate::twin_map::TwinMap;
@@ -18,10 +17,10 @@ use crate::twin_map::TwinMap;
 ///
 /// What is here needs memory; all other operations are those of [`TwinMap`].
 ///
-/// It does what `SyncMap` does, with the same guarantees, and more: every key is known as soon as it was inserted, so looking one up,
-/// also one that is not there, overwriting and iterating never take the lock, from `main`, from an interrupt handler, from a
-/// task or from another core. Removing tries it, and does not need it. What needs memory returns a `Result`, and the error hands key and value
-/// back. No call ever waits for a reader.
+/// It does what `SyncMap` does, with the same guarantees, and more: every key is known as soon as it was inserted, so
+/// looking one up, also one that is not there, overwriting and iterating never take the lock, from `main`, from an
+/// interrupt handler, from a task or from another core. Removing tries it, and does not need it. What needs memory
+/// returns a `Result`, and the error hands key and value back. No call ever waits for a reader.
 ///
 /// ```
 /// use twinmap::{ErrorKind, FixedMap};
@@ -47,28 +46,30 @@ use crate::twin_map::TwinMap;
 ///
 /// # How many spares
 ///
-/// Every sequence of operations in which at most `N` keys are live is accepted, as long as nobody is pinned: removing one
-/// key and inserting another for ever, too, when the map is full. A value that is overwritten or removed while somebody is
-/// pinned keeps its memory until the pin is gone; this is what the `SPARE` further cells are for. So `SPARE` is the number of
-/// overwrites and removals that may happen during the longest pin, plus one for each context that may be in the middle of a
-/// write at the same time. (Where several contexts hold pins that overlap, up to twice as many: what is unlinked while one grace period is
-/// under way waits for the next one.) A pin is a [`Pinned`] guard, a [`Ref`], an iterator; each operation is pinned too
-/// while it runs, for instance while an interrupt handler preempts it. When the spares are used up, a write gives
-/// [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds. Finding that out takes a look at each cell, some
-/// times over: more than the write itself, on a Cortex-M3 some 50 instructions for each cell, and 160 for a new key. A handler that interrupted the reader
-/// should not repeat it at once, for the reader goes on only when the handler returns; and if handlers come so often that each comes
-/// before the one before has found out, the reader never goes on. On another core, or in another thread, one may try again at once.
+/// Every sequence of operations in which at most `N` keys are live is accepted, as long as nobody is pinned:
+/// removing one key and inserting another for ever, too, when the map is full. A value that is overwritten or
+/// removed while somebody is pinned keeps its memory until the pin is gone; this is what the `SPARE` further cells
+/// are for. So `SPARE` is the number of overwrites and removals that may happen during the longest pin, plus one for
+/// each context that may be in the middle of a write at the same time. (Where several contexts hold pins that
+/// overlap, up to twice as many: what is unlinked while one grace period is under way waits for the next one.) A pin
+/// is a [`Pinned`] guard, a [`Ref`], an iterator; each operation is pinned too while it runs, for instance while an
+/// interrupt handler preempts it. When the spares are used up, a write gives [`ErrorKind::Busy`]: nothing is lost,
+/// and after the pin is gone it succeeds. Finding that out takes a look at each cell, some times over: more than the
+/// write itself, on a Cortex-M3 some 50 instructions for each cell, and 160 for a new key. A handler that
+/// interrupted the reader should not repeat it at once, for the reader goes on only when the handler returns; and if
+/// handlers come so often that each comes before the one before has found out, the reader never goes on. On another
+/// core, or in another thread, one may try again at once.
 ///
 /// The default of 4 suits a program whose `main` looks values up and copies them, and whose handlers of up to three
-/// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred. (Or for
-/// a `main` that iterates over copies.) Threads that are preempted while pinned, by others that write as fast as they can, can use up
-/// any number: on a host a `SyncMap` is the better choice, or a reader that copies.
+/// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred.
+/// (Or for a `main` that iterates over copies.) Threads that are preempted while pinned, by others that write as fast
+/// as they can, can use up any number: on a host a `SyncMap` is the better choice, or a reader that copies.
 ///
-/// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good; and like any
-/// guard that is forgotten it stays pinned, so that the map is `Busy` once its spares are used up.
+/// A guard that a write returned owns what it took out: forgotten (`mem::forget`), it takes one spare with it for good;
+/// and like any guard that is forgotten it stays pinned, so that the map is `Busy` once its spares are used up.
 ///
-/// Besides, [`clear`](TwinMap::clear) gives up the table, of which there are two: when a map that was filled again is cleared a second time
-/// under one pin, new keys are `Busy` until that pin is gone.
+/// Besides, [`clear`](TwinMap::clear) gives up the table, of which there are two: when a map that was filled again is
+/// cleared a second time under one pin, new keys are `Busy` until that pin is gone.
 ///
 /// # Size and cost
 ///
@@ -76,18 +77,19 @@ use crate::twin_map::TwinMap;
 /// value and its link, 12 for a key and its slot and link, 8 for its places in two tables. A `static` one is all zeros
 /// at first, and takes no flash.
 ///
-/// Everything is done in constant time on average (`clear`, what iterates, and a write that is `Busy`, in time proportional to the map's size), however full the map is
-/// and however many keys have come and gone: a new key is put into the table in its place, and a removed one is taken out of it, each in
-/// one short section under the lock, which goes along one chain of the hash table: as many chains as cells, so one entry or two, rarely
-/// more than six. A removal only tries the lock. When somebody else has it, the key's entry stays in the
-/// table, with the key, until the same key comes back, or a new key finds no memory and has all that were left there taken out, which takes a
-/// walk through the map; [`promote`](TwinMap::promote) does that ahead.
+/// Everything is done in constant time on average (`clear`, what iterates, and a write that is `Busy`, in time
+/// proportional to the map's size), however full the map is and however many keys have come and gone: a new key is put
+/// into the table in its place, and a removed one is taken out of it, each in one short section under the lock, which
+/// goes along one chain of the hash table: as many chains as cells, so one entry or two, rarely more than six. A
+/// removal only tries the lock. When somebody else has it, the key's entry stays in the table, with the key, until the
+/// same key comes back, or a new key finds no memory and has all that were left there taken out, which takes a walk
+/// through the map; [`promote`](TwinMap::promote) does that ahead.
 ///
-/// Of a hash, the lowest 15 bits are used, as a fraction: a hasher that returns small keys as they are puts them all in one
-/// place.
+/// Of a hash, the lowest 15 bits are used, as a fraction: a hasher that returns small keys as they
+/// are puts them all in one place.
 ///
-/// The map may be moved as long as it is not borrowed. It is as large as said above, so on a small stack make it where it
-/// stays: in a `static`.
+/// The map may be moved as long as it is not borrowed. It is as large as said above, so on a small stack make
+/// it where it stays: in a `static`.
 pub type FixedMap<K, V, const N: usize, L = SpinLock, const SPARE: usize = 4, S = FxBuildHasher> =
     TwinMap<K, V, Inline<K, V, N, SPARE>, L, S>;
 
@@ -140,8 +142,8 @@ where
     ///
     /// # Errors
     ///
-    /// With key and value inside: [`ErrorKind::Full`] when `N` other keys are there, and exactly then; [`ErrorKind::Busy`] when
-    /// there is room, but somebody who is pinned still uses it. The map is as it was.
+    /// With key and value inside: [`ErrorKind::Full`] when `N` other keys are there, and exactly then;
+    /// [`ErrorKind::Busy`] when there is room, but somebody who is pinned still uses it. The map is as it was.
     ///
     /// ```
     /// let map = twinmap::FixedMap::<_, _, 8>::new();
@@ -193,8 +195,9 @@ where
 
     /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
     ///
-    /// `f` is called without the lock, and again when another write came in between. Cost as [`insert`](Self::insert)
-    /// of a key that is there. (What is added to an atomic inside of the old value meanwhile is lost: count in one or the other way.)
+    /// `f` is called without the lock, and again when another write came in between. Cost as
+    /// [`insert`](Self::insert) of a key that is there. (What is added to an atomic inside of the old value
+    /// meanwhile is lost: count in one or the other way.)
     ///
     /// # Errors
     ///
@@ -213,12 +216,15 @@ where
     {
         self.update_with(key, f)
     }
-    /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none; returns the value that is there then.
+
+    /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none;
+    /// returns the value that is there then.
     ///
-    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between (but what is added to an atomic
-    /// inside of the old value). `f` is called without the lock, and again when another write came in between, also if in the end `value`
-    /// is inserted. From a handler that must not wait: [`try_update_or_insert`](TwinMap::try_update_or_insert). Cost as [`update`](Self::update) when
-    /// the key is there, else as that and [`insert`](Self::insert).
+    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between (but what is added
+    /// to an atomic inside of the old value). `f` is called without the lock, and again when another write came in
+    /// between, also if in the end `value` is inserted. From a handler that must not wait:
+    /// [`try_update_or_insert`](TwinMap::try_update_or_insert). Cost as [`update`](Self::update) when the key is there,
+    /// else as that and [`insert`](Self::insert).
     ///
     /// # Errors
     ///
@@ -258,13 +264,14 @@ where
     ///
     /// # Errors
     ///
-    /// With key and value inside: `Full` when `N` other keys are there, `Busy` when there is room, but somebody who is pinned
-    /// still uses it.
+    /// With key and value inside: `Full` when `N` other keys are there, `Busy` when there is room, but
+    /// somebody who is pinned still uses it.
     pub fn insert(&self, key: K, value: V) -> Result<Option<&V>, InsertError<K, V>> {
         self.insert_with::<Wait>(key, value)
     }
 
-    /// The value of a key, after inserting `value` if there was none: [`FixedMap::get_or_insert`](TwinMap::get_or_insert).
+    /// The value of a key, after inserting `value` if there was none:
+    /// [`FixedMap::get_or_insert`](TwinMap::get_or_insert).
     ///
     /// # Errors
     ///
@@ -295,6 +302,7 @@ where
     {
         self.update_with(key, f)
     }
+
     /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none:
     /// [`FixedMap::update_or_insert`](TwinMap::update_or_insert).
     ///

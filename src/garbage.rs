@@ -1,24 +1,25 @@
 //! What was unlinked and is not freed yet.
 //!
-//! A write that unlinks a node, an entry or a table *retires* it here: onto an intrusive stack, by the word that its memory
-//! has for this, without an allocation.
-//! [`Collector::collect`] takes all that has been retired as one *batch*, waits (by being called again, never by blocking)
-//! until the batch's grace period is over, and frees it. With nobody pinned, all of this happens in the one call.
+//! A write that unlinks a node, an entry or a table *retires* it here: onto an intrusive stack, by the word that its
+//! memory has for this, without an allocation. [`Collector::collect`] takes all that has been retired as one *batch*,
+//! waits (by being called again, never by blocking) until the batch's grace period is over, and frees it. With nobody
+//! pinned, all of this happens in the one call.
 //!
 //! A write of which nobody can have seen anything does not come here: [`Collector::free_or_retire`].
 //!
-//! A promotion retires one object, the old table, and with it the list of the entries that the copy has expunged: they can be as
-//! many as the map has keys. When its grace period is over, the list is put to those that are *dead*, by two words, and each write
-//! frees a few of them: it must not be for one write to free what many have removed. (Where memory is limited, nothing is promoted: an
-//! entry is retired by its removal, and goes where its node goes, [`join`].)
+//! A promotion retires one object, the old table, and with it the list of the entries that the copy has expunged: they
+//! can be as many as the map has keys. When its grace period is over, the list is put to those that are *dead*, by two
+//! words, and each write frees a few of them: it must not be for one write to free what many have removed. (Where
+//! memory is limited, nothing is promoted: an entry is retired by its removal, and goes where its node goes, [`join`].)
 //!
 //! # Invariants
 //!
-//! 1. What is on the stack or in the batch was unlinked before it was retired, is in one list only, and its link is used
-//!    by nothing else. (An entry's may still be read as if it were its hash, by who finds then that no table leads to it.)
-//! 2. The batch and the dead belong to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt that preempted
-//!    the first, a destructor, another core) only says AGAIN and leaves: nobody waits, and nothing is missed,
-//!    since a collector that finds AGAIN goes round once more.
+//! 1. What is on the stack or in the batch was unlinked before it was retired, is in one list only, and
+//!    its link is used by nothing else. (An entry's may still be read as if it were its hash, by who finds
+//!    then that no table leads to it.)
+//! 2. The batch and the dead belong to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt
+//!    that preempted the first, a destructor, another core) only says AGAIN and leaves: nobody waits, and nothing is
+//!    missed, since a collector that finds AGAIN goes round once more.
 //! 3. A batch's grace period starts, or is extended, after what is in the batch was taken, hence after it was unlinked.
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
 //!    lists whole.
@@ -38,8 +39,9 @@ use crate::sync::{AtomicUsize, ExclusiveCell, Ordering, add, const_fn, fence};
 
 /// All that a map has retired, and the freeing of it. `I` is the index of its tables.
 pub(crate) struct Collector<K, V, I> {
-    /// Of what waits, the entries and the tables. (How much there is in all is counted in stripes, as what was retired.) Incremented
-    /// before an object is retired, decremented when it is freed: never below zero, and never too large, for each takes several words.
+    /// Of what waits, the entries and the tables. (How much there is in all is counted in stripes, as what was
+    /// retired.) Incremented before an object is retired, decremented when it is freed: never below zero, and never too
+    /// large, for each takes several words.
     entries: AtomicUsize,
     tables: AtomicUsize,
     collector: AtomicUsize,
@@ -58,10 +60,10 @@ struct Held {
 
 /// What a map has unlinked and not freed yet, since a reader that is or was pinned may still see it.
 ///
-/// Without a reader this is nothing after each write, but for keys that were removed: of those a write frees a few, so that none
-/// takes long, and [`reclaim`](crate::TwinMap::reclaim) all. A pin delays freeing and nothing else; when it is
-/// gone, the next write or `reclaim` frees what had to wait. (On a host, where readers come so close one after the other that no
-/// write ever finds nobody pinned, up to 64 values wait for each other.)
+/// Without a reader this is nothing after each write, but for keys that were removed: of those a write frees a few, so
+/// that none takes long, and [`reclaim`](crate::TwinMap::reclaim) all. A pin delays freeing and nothing else; when it
+/// is gone, the next write or `reclaim` frees what had to wait. (On a host, where readers come so close one after the
+/// other that no write ever finds nobody pinned, up to 64 values wait for each other.)
 ///
 /// ```
 /// let map = twinmap::SyncMap::from([(1, "a")]);
@@ -101,15 +103,16 @@ pub(crate) enum Effort {
     All,
 }
 
-/// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so does the
-/// next one: with twice as many a write, nearly all are gone with the last key.
+/// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so does
+/// the next one: with twice as many a write, nearly all are gone with the last key.
 const SOME: usize = 8;
 const FEW: usize = 2;
-/// So many values may wait before a write looks whether one can be freed while somebody is pinned: mostly none can, and on
-/// a host, with its stripes, looking costs more than the write.
+/// So many values may wait before a write looks whether one can be freed while somebody is pinned: mostly none can, and
+/// on a host, with its stripes, looking costs more than the write.
 const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
 
-/// So many times one collector goes round for those who came meanwhile: other cores, or destructors, so deep as they may be nested.
+/// So many times one collector goes round for those who came meanwhile: other cores, or
+/// destructors, so deep as they may be nested.
 const ROUNDS: usize = 32;
 
 const IDLE: usize = 0;
@@ -219,8 +222,8 @@ impl<K, V, I> Collector<K, V, I> {
     #[cfg_attr(small, inline(never))]
     #[cfg_attr(not(small), inline)]
     pub(crate) fn collect<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
-        // SeqCst: pairs with the fence in `Readers::poll`. Of the caller, who has unpinned, and another write that has retired
-        // something and still saw the pin, at least one sees the other: what was retired is not left behind.
+        // SeqCst: pairs with the fence in `Readers::poll`. Of the caller, who has unpinned, and another write that has
+        // retired something and still saw the pin, at least one sees the other: what was retired is not left behind.
         fence(Ordering::SeqCst);
         let waiting = waiting(readers);
         let worthwhile = || {
@@ -235,8 +238,9 @@ impl<K, V, I> Collector<K, V, I> {
         }
     }
 
-    /// Frees a node that the caller unlinked under a pin which is gone, and the entry that goes with it, if nobody else is pinned, and
-    /// else retires them; and frees what can be freed now. A write in a map that nobody reads at the time thus goes without the lists.
+    /// Frees a node that the caller unlinked under a pin which is gone, and the entry that goes with it, if nobody else
+    /// is pinned, and else retires them; and frees what can be freed now. A write in a map that nobody reads at the
+    /// time thus goes without the lists.
     ///
     /// # Safety
     ///
@@ -257,9 +261,9 @@ impl<K, V, I> Collector<K, V, I> {
                 return self.collect(storage, readers, Effort::Some);
             }
             if needs_drop::<V>() || St::LIMIT.is_some() && needs_drop::<K>() {
-                // A destructor that writes to the map comes here again. It is not to go deeper and deeper: the one within it
-                // finds a collector at work, and leaves.
-                // Acquire: pairs with the Release of the last collector.
+                // A destructor that writes to the map comes here again. It is not to go deeper and
+                // deeper: the one within it finds a collector at work, and leaves. Acquire: pairs with
+                // the Release of the last collector.
                 if self.collector.compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err() {
                     self.retire_node(storage, readers, node);
                     return self.collect_outlined(storage, readers, Effort::Some);
@@ -358,15 +362,15 @@ impl<K, V, I> Collector<K, V, I> {
         })
     }
 
-    /// Frees the batch, one object after the other, but the entries that come with a table, which are dead then. Should a
-    /// destructor panic, the grace period stays, and it stays over: the next collector goes on with the rest.
+    /// Frees the batch, one object after the other, but the entries that come with a table, which are dead then. Should
+    /// a destructor panic, the grace period stays, and it stays over: the next collector goes on with the rest.
     ///
     /// # Safety
     ///
     /// The caller is the collector, and the batch's grace period is over.
     unsafe fn free_batch<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
-        // SAFETY: the batch is the collector's; of what was unlinked and whose grace period is over, nothing can be reached any
-        // more, and each is in no list any more.
+        // SAFETY: the batch is the collector's; of what was unlinked and whose grace period is over, nothing can be
+        // reached any more, and each is in no list any more.
         unsafe {
             loop {
                 let item = self.held.with_mut(|held| {
@@ -460,8 +464,8 @@ impl<K, V, I> Collector<K, V, I> {
     }
 }
 
-/// Sends an entry where this node goes, both of which were unlinked at once: what is freed or retired together has one way. With a limit
-/// only.
+/// Sends an entry where this node goes, both of which were unlinked at once: what is freed or retired together
+/// has one way. With a limit only.
 ///
 /// # Safety
 ///
@@ -526,8 +530,8 @@ fn waiting(readers: &Readers) -> usize {
     readers.stripes().iter().fold(0, |sum, stripe| sum.wrapping_add(stripe.retired.waiting.load(LOOK)))
 }
 
-/// Lets the next collector in when a destructor panics, or there were rounds enough. Should one have said AGAIN, the rest waits for
-/// the next write.
+/// Lets the next collector in when a destructor panics, or there were rounds enough. Should one have said AGAIN,
+/// the rest waits for the next write.
 struct IdleOnUnwind<'a>(&'a AtomicUsize);
 
 impl Drop for IdleOnUnwind<'_> {

@@ -14,9 +14,9 @@ use crate::storage::Storage;
 
 /// A value in a map, which stays where it is until this guard is dropped.
 ///
-/// Returned by the operations on the map itself; it is a [`Pinned`](crate::Pinned) for one value. When it comes from a write,
-/// dropping it frees what can be freed, as the write would have done; a value that the write replaced or removed (in a `FixedMap`, and
-/// the key) is the guard's own, and is lost with it when it is forgotten (`mem::forget`).
+/// Returned by the operations on the map itself; it is a [`Pinned`](crate::Pinned) for one value. When it comes from a
+/// write, dropping it frees what can be freed, as the write would have done; a value that the write replaced or removed
+/// (in a `FixedMap`, and the key) is the guard's own, and is lost with it when it is forgotten (`mem::forget`).
 ///
 /// ```
 /// use twinmap::{Ref, SyncMap};
@@ -38,7 +38,8 @@ pub struct Ref<'a, K, V> {
     _entry: PhantomData<(&'a K, &'a V)>,
 }
 
-/// A map as the guard of a write sees it. Not of the type of the value, which the guard could otherwise not give up a part of.
+/// A map as the guard of a write sees it. Not of the type of the value, which the guard could
+/// otherwise not give up a part of.
 trait Write {
     /// Ends the write, whose pin is gone.
     ///

@@ -1,4 +1,5 @@
-//! The guide: what to decide before a map is in a firmware, and what follows from it. (Here for the documentation only.)
+//! The guide: what to decide before a map is in a firmware, and what follows from it.
+//! (Here for the documentation only.)
 
 macro_rules! pages {
     ($($(#[$about:meta])* $page:ident,)*) => {$(

@@ -1,24 +1,27 @@
 //! Where memory is limited: there is one table, `read`, which is written in place.
 //!
 //! A table of which the memory is there from the beginning need never grow, and its index
-//! ([`InlineIndex`](crate::storage::inline::index::InlineIndex)) is never worse for what has come and gone. So a `FixedMap` has no
-//! `dirty`, copies nothing and promotes nothing: a new key is *linked* into `read` under the lock, and found there without it from then
-//! on; what is not there is absent. (The table itself is made by the first insertion, and given up by `clear`.)
+//! ([`InlineIndex`](crate::storage::inline::index::InlineIndex)) is never worse for what has come and gone. So a
+//! `FixedMap` has no `dirty`, copies nothing and promotes nothing: a new key is *linked* into `read` under the lock,
+//! and found there without it from then on; what is not there is absent. (The table itself is made by the first
+//! insertion, and given up by `clear`.)
 //!
 //! # Removal
 //!
-//! A removal makes the entry DELETED without the lock, as everywhere. Then it *tries* the lock, to make it EXPUNGED and to take it out
-//! of the index, so that its memory comes free for another key. It does not wait: it may be a handler that has interrupted who has the
-//! lock. Without it, the entry stays as it is, like one of `read` anywhere: found, and absent. The same key may come back in
-//! it, under the lock; and an insertion that finds no memory for an entry takes out all that were left ([`sweep`](Core::sweep)).
+//! A removal makes the entry DELETED without the lock, as everywhere. Then it *tries* the lock, to make it EXPUNGED and
+//! to take it out of the index, so that its memory comes free for another key. It does not wait: it may be a handler
+//! that has interrupted who has the lock. Without it, the entry stays as it is, like one of `read` anywhere: found, and
+//! absent. The same key may come back in it, under the lock; and an insertion that finds no memory for an entry takes
+//! out all that were left ([`sweep`](Core::sweep)).
 //!
 //! # Invariants
 //!
-//! 1. An entry becomes EXPUNGED here under the lock, in the table that is `read` then, and leaves its index in the same
-//!    section; or by [`clear`](Core::clear), in a table that was detached. Whoever did it retires it, in that section, or with
-//!    the table.
-//! 2. So under the lock no entry that the index leads to is EXPUNGED, and a key has one entry there at most. Without the lock, whoever
-//!    finds an EXPUNGED entry found it in the index since its operation began: the key was absent in between.
+//! 1. An entry becomes EXPUNGED here under the lock, in the table that is `read` then, and leaves its index in
+//!    the same section; or by [`clear`](Core::clear), in a table that was detached. Whoever did it retires it, in
+//!    that section, or with the table.
+//! 2. So under the lock no entry that the index leads to is EXPUNGED, and a key has one entry there at
+//!    most. Without the lock, whoever finds an EXPUNGED entry found it in the index since its operation
+//!    began: the key was absent in between.
 
 use core::ptr;
 
@@ -66,8 +69,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         unsafe { self.table(word) }
     }
 
-    /// Takes an entry out of the table if it is DELETED and the lock can be had. Then it goes where its last node goes, if the caller
-    /// has that to retire, or is retired.
+    /// Takes an entry out of the table if it is DELETED and the lock can be had. Then it goes where its last node goes,
+    /// if the caller has that to retire, or is retired.
     ///
     /// # Safety
     ///
@@ -78,8 +81,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let handle = unsafe { self.storage.handle_at(ptr::from_ref(entry).cast_mut()) };
         // (Should the lock not be had, the entry stays.)
         let _ = self.section::<A, _>(|_| {
-            // SAFETY: `read` changes under the lock only. (Should it have changed, and the entry be in it no longer, the entry is with
-            // what a `clear` retires.)
+            // SAFETY: `read` changes under the lock only. (Should it have changed, and the entry be in it no longer,
+            // the entry is with what a `clear` retires.)
             let read = unsafe { self.table(self.read.load(Ordering::SeqCst)) };
             // SAFETY: under the caller's pin, and under the lock.
             let unlinked = read.is_some_and(|read| unsafe {
@@ -87,7 +90,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             });
             if unlinked {
                 // Here, for nothing else leads to it any more, even if unlocking panics.
-                // SAFETY: EXPUNGED, by this caller, and no table leads to it; the node was in its slot (the caller's promise).
+                // SAFETY: EXPUNGED, by this caller, and no table leads to it; the node was in its slot (the caller's
+                // promise).
                 unsafe {
                     match node {
                         Some(node) => node.join(handle),

@@ -1,12 +1,13 @@
 //! Insertion.
 //!
-//! Most keys are in `read` (where memory is limited, all): their values are replaced without the lock, by [`insert`](Core::insert) alone. Another key
-//! goes to `dirty` under the lock, by [`insert_absent`](Core::insert_absent) and [`insert_locked`](Core::insert_locked); where memory
-//! is limited, to `read` itself, by [`insert_in_place`](Core::insert_in_place).
+//! Most keys are in `read` (where memory is limited, all): their values are replaced without the lock, by
+//! [`insert`](Core::insert) alone. Another key goes to `dirty` under the lock, by
+//! [`insert_absent`](Core::insert_absent) and [`insert_locked`](Core::insert_locked); where memory is limited, to
+//! `read` itself, by [`insert_in_place`](Core::insert_in_place).
 //!
-//! Each of these is one attempt, without a loop; when it was not to be, key and value come back with the reason, and the caller
-//! (`Core::again` in the module [`upkeep`](crate::upkeep)) does what is needed and tries again. Who has to repeat an attempt
-//! because of others was overtaken by somebody else's success.
+//! Each of these is one attempt, without a loop; when it was not to be, key and value come back with the reason, and
+//! the caller (`Core::again` in the module [`upkeep`](crate::upkeep)) does what is needed and tries again. Who has to
+//! repeat an attempt because of others was overtaken by somebody else's success.
 
 use mutex_traits::ScopedRawMutex;
 
@@ -153,7 +154,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         if let Some(new) = published {
             return Ok(Inserted::New(new));
         }
-        // SAFETY: only what was published takes them. (That is known of the closure itself: a user's lock could return anything.)
+        // SAFETY: only what was published takes them. (That is known of the closure itself: a
+        // user's lock could return anything.)
         let (key, node) = unsafe { (key.unwrap_unchecked(), node.unwrap_unchecked()) };
         let input = (key, value_of(node));
         let why = match outcome {
@@ -209,8 +211,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(Inserted::Replaced(old.into_node()))
     }
 
-    /// What `on_live` says, if it is not to replace the value. (Not inlined: it is what insertions seldom do, and costs the others
-    /// some instructions.)
+    /// What `on_live` says, if it is not to replace the value. (Not inlined: it is what insertions seldom do, and
+    /// costs the others some instructions.)
     #[cfg_attr(not(small), inline(never))]
     fn leave(current: *mut Node<V>, input: (K, V), on_live: OnLive) -> Result<Inserted<V>, Refused<K, V>> {
         match on_live {
@@ -219,8 +221,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         }
     }
 
-    /// Attempts to replace the value of a key by what `f` makes of it, or to insert one if there is none: each for itself. If a key
-    /// that was absent is there when it is inserted, the next attempt begins with its value.
+    /// Attempts to replace the value of a key by what `f` makes of it, or to insert one if there is none: each for
+    /// itself. If a key that was absent is there when it is inserted, the next attempt begins with its value.
     pub(crate) fn update_or_insert<A: Acquire>(
         &self,
         pin: &Pin<'_>,
@@ -246,7 +248,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         if St::LIMIT.is_some() || read.amended() || !self.count.claim() {
             return false;
         }
-        // SeqCst: pairs with the fence in `seal`. Either the word below is seen to be amended, or the seal counts this store.
+        // SeqCst: pairs with the fence in `seal`. Either the word below is seen to be
+        // amended, or the seal counts this store.
         fence(Ordering::SeqCst);
         let revived = self.read.load(Ordering::SeqCst) == read.word && entry.revive(node).is_ok();
         if !revived {
@@ -275,8 +278,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 }
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
-    /// The part of an insertion that needs the lock: `node`, if there is memory for one, becomes the value of the key, if
-    /// the key is absent. In the table of `seen` it has the entry `in_seen`.
+    /// The part of an insertion that needs the lock: `node`, if there is memory for one, becomes the value of the key,
+    /// if the key is absent. In the table of `seen` it has the entry `in_seen`.
     ///
     /// Takes `key` and `memory` only when it returns [`InsertOutcome::New`], for a key without an entry.
     #[allow(clippy::too_many_arguments)] // Each is a thing of its own; the one caller is the other half of this.

@@ -1,10 +1,11 @@
 //! The locks that come with the crate, and how the algorithm takes one.
 //!
-//! Any [`ScopedRawMutex`] will do that is not recursive: a BASEPRI ceiling, an RTOS mutex, `parking_lot` in a newtype on a host. The lock is
-//! taken for a closure, since a guard over a critical section is unsound when guards are dropped out of order.
+//! Any [`ScopedRawMutex`] will do that is not recursive: a BASEPRI ceiling, an RTOS mutex, `parking_lot` in a
+//! newtype on a host. The lock is taken for a closure, since a guard over a critical section is unsound when
+//! guards are dropped out of order.
 //!
-//! A key's `Eq` that calls the map it is in comes back to the lock while it holds it, and must be refused: `try_with_lock`
-//! returns `None`, `with_lock` panics or waits for ever.
+//! A key's `Eq` that calls the map it is in comes back to the lock while it holds it, and must be refused:
+//! `try_with_lock` returns `None`, `with_lock` panics or waits for ever.
 
 use mutex_traits::{ConstInit, ScopedRawMutex};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
@@ -20,11 +21,11 @@ pub use critical::CriticalSectionLock;
 
 /// A spinlock: the default lock of the maps.
 ///
-/// Waiting for it makes sense between cores, and between threads that are preempted in turn. **An interrupt handler must
-/// not wait for it**: if the handler interrupted the holder, on the same core, the holder never runs again and the
-/// handler spins for ever. From a handler, use what never waits: looking up, overwriting and removing keys that are known
-/// (promoted; in a `FixedMap`, all), and the `try_` operations. Or use `CriticalSectionLock` (feature `critical-section`), with which a handler may call
-/// everything.
+/// Waiting for it makes sense between cores, and between threads that are preempted in turn. **An interrupt handler
+/// must not wait for it**: if the handler interrupted the holder, on the same core, the holder never runs again and the
+/// handler spins for ever. From a handler, use what never waits: looking up, overwriting and removing keys that are
+/// known (promoted; in a `FixedMap`, all), and the `try_` operations. Or use `CriticalSectionLock` (feature
+/// `critical-section`), with which a handler may call everything.
 ///
 /// It masks nothing, and it is not reentrant: a key's `Eq` that calls the map it is in hangs.
 ///

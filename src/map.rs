@@ -12,8 +12,8 @@
 //! # The word `read`
 //!
 //! The lowest bit of the pointer is the flag `amended`: there is a `dirty`, and a key that this table does not have may
-//! be in there. Pointer and flag are one word, so that "absent and not amended" speaks of one moment. The flag goes from
-//! false to true for a table, and back only when no key was added to `dirty` in between.
+//! be in there. Pointer and flag are one word, so that "absent and not amended" speaks of one moment. The flag goes
+//! from false to true for a table, and back only when no key was added to `dirty` in between.
 //!
 //! # Invariants
 //!
@@ -21,18 +21,20 @@
 //! 2. An EXPUNGED entry is not in `dirty`.
 //! 3. While there is a `dirty`: of the buckets of `read`, those before the cursor hold entries that are in `dirty` or
 //!    EXPUNGED, the others hold entries that are not in `dirty`.
-//! 4. Not amended: there is no `dirty`, and nothing in `read` is EXPUNGED (with a limit: outside of a section under the lock).
+//! 4. Not amended: there is no `dirty`, and nothing in `read` is EXPUNGED (with a limit:
+//!    outside of a section under the lock).
 //! 5. An entry is counted as long as it is live, and a little longer: module [`count`](crate::count).
 //! 6. While amended, a DELETED entry of `read` becomes live under the lock only, but for stores that were on their
 //!    way when `amended` was set; those are counted already ([`revive_unlocked`](Core::revive_unlocked)).
 //!
 //! # Linearization
 //!
-//! An operation acts where it reads or changes the slot of the entry that it found, or where it loads the word `read` or
-//! holds the lock and finds no entry; or, in a table that is written in place, at some moment while it looked. Two cases need a word. An entry that is DELETED or EXPUNGED when its slot is read
-//! was absent at some moment since the operation began, whatever happened to its key since. An entry that was
-//! found in a table which [`clear`](Core::clear) has detached is read and written as if right before the clear: the operation
-//! began before it, and the clear has not returned, for it leaves no entry that is not EXPUNGED.
+//! An operation acts where it reads or changes the slot of the entry that it found, or where it loads the word `read`
+//! or holds the lock and finds no entry; or, in a table that is written in place, at some moment while it looked. Two
+//! cases need a word. An entry that is DELETED or EXPUNGED when its slot is read was absent at some moment since the
+//! operation began, whatever happened to its key since. An entry that was found in a table which [`clear`](Core::clear)
+//! has detached is read and written as if right before the clear: the operation began before it, and the clear has not
+//! returned, for it leaves no entry that is not EXPUNGED.
 
 use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, offset_of};
@@ -69,7 +71,8 @@ pub(crate) struct Core<K, V, St: Storage<K, V>, L> {
 
 // SAFETY: the map owns keys and values; all else in it is atomic or under the lock.
 unsafe impl<K: Send, V: Send, St: Storage<K, V>, L: Send> Send for Core<K, V, St, L> {}
-// SAFETY: through a shared map another thread gets `&K` and `&V`, inserts and drops keys and values, and takes the lock.
+// SAFETY: through a shared map another thread gets `&K` and `&V`, inserts and drops keys
+// and values, and takes the lock.
 unsafe impl<K: Send + Sync, V: Send + Sync, St: Storage<K, V>, L: Sync> Sync for Core<K, V, St, L> {}
 
 /// The word `read` as it was at one moment, under a pin.
@@ -125,7 +128,8 @@ pub(crate) enum Inserted<V> {
 
 /// A node that its owner took out of a slot; retired when dropped.
 ///
-/// Whoever has nothing else in sight at its end retires it; a [`Ref`](crate::Ref) takes it over and has a better moment for it.
+/// Whoever has nothing else in sight at its end retires it; a [`Ref`](crate::Ref) takes it over
+/// and has a better moment for it.
 pub(crate) struct Unlinked<'p, K, V, St: Storage<K, V>, L> {
     core: &'p Core<K, V, St, L>,
     node: *mut Node<V>,
@@ -134,7 +138,8 @@ pub(crate) struct Unlinked<'p, K, V, St: Storage<K, V>, L> {
 impl<'p, K, V, St: Storage<K, V>, L> Unlinked<'p, K, V, St, L> {
     /// # Safety
     ///
-    /// The caller took the node out of a slot (invariant 2 of the module `entry`), under a pin that is there during `'p`.
+    /// The caller took the node out of a slot (invariant 2 of the module `entry`), under
+    /// a pin that is there during `'p`.
     pub(crate) unsafe fn new(core: &'p Core<K, V, St, L>, node: *mut Node<V>) -> Self {
         Self { core, node }
     }
@@ -168,7 +173,8 @@ impl<K, V, St: Storage<K, V>, L> Drop for Unlinked<'_, K, V, St, L> {
     }
 }
 
-/// An entry that its owner took out of `dirty`, which alone led to it; its removal has begun, and ends when this is dropped.
+/// An entry that its owner took out of `dirty`, which alone led to it; its removal has
+/// begun, and ends when this is dropped.
 ///
 /// (So it is also where a lock panics on the way out.)
 pub(crate) struct TakenOut<'p, K, V, St: Storage<K, V>, L> {
@@ -195,7 +201,8 @@ impl<'p, K, V, St: Storage<K, V>, L> TakenOut<'p, K, V, St, L> {
     /// To be called once.
     unsafe fn retire(&self) -> Option<Unlinked<'p, K, V, St, L>> {
         let Self { core, entry } = *self;
-        // SAFETY: no table leads to the entry, and who took it out kills and retires it, once (the caller's promise). The pin is there.
+        // SAFETY: no table leads to the entry, and who took it out kills and retires it, once (the
+        // caller's promise). The pin is there.
         unsafe {
             let old = core.kill(entry);
             core.count.end_removal(usize::from(old.is_some()));
@@ -279,8 +286,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         unsafe { resolve(&self.storage, handle) }
     }
 
-    /// Keeps the hash of a new entry, so that copying and unlinking call no user code and do not touch the key. It is kept in the
-    /// link: lists have no use for that before the entry is EXPUNGED, or out of all tables.
+    /// Keeps the hash of a new entry, so that copying and unlinking call no user code and do not touch the key. It is
+    /// kept in the link: lists have no use for that before the entry is EXPUNGED, or out of all tables.
     ///
     /// # Safety
     ///
@@ -290,8 +297,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         unsafe { self.storage.set_next(entry, ptr::without_provenance_mut(hash)) };
     }
 
-    /// The hash of an entry in a table that is not EXPUNGED, or as many of its lowest bits as an index uses. (Of another entry it may be
-    /// anything.)
+    /// The hash of an entry in a table that is not EXPUNGED, or as many of its lowest bits as an index uses. (Of
+    /// another entry it may be anything.)
     ///
     /// # Safety
     ///
@@ -355,8 +362,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         table.index().find(hash, |handle| eq(unsafe { &resolve(&self.storage, handle).key }))
     }
 
-    /// As [`probe`](Self::probe), once for all that is rarely done, or done under the lock: inlined it is the largest part of
-    /// most operations.
+    /// As [`probe`](Self::probe), once for all that is rarely done, or done under the lock: inlined it is the
+    /// largest part of most operations.
     #[cfg_attr(not(small), inline(never))]
     pub(crate) fn probe_outlined(
         &self,
@@ -401,7 +408,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 
     #[inline(never)]
     fn step_locked(&self) {
-        // When somebody else has the lock now, that is who may do a step; who cannot go on without one waits for it (`advance`).
+        // When somebody else has the lock now, that is who may do a step; who cannot go on
+        // without one waits for it (`advance`).
         let _ = self.section::<Try, _>(|dirty| self.step(dirty));
     }
 

@@ -20,10 +20,9 @@ use crate::twin_map::TwinMap;
 /// A map that is pinned: what is found through this guard stays where it is until the guard is dropped.
 ///
 /// Made by [`TwinMap::pin`]. All operations of the map are here as well, by reference: the references live as long as
-/// the guard is borrowed, whatever others do to the map meanwhile. It is not a snapshot: what others write is seen, by the next
-/// lookup, through this guard too. Dropping the guard costs one atomic decrement; it frees
-/// nothing. What was unlinked while it was there is freed by the next write through the map, or by
-/// [`reclaim`](TwinMap::reclaim).
+/// the guard is borrowed, whatever others do to the map meanwhile. It is not a snapshot: what others write is seen, by
+/// the next lookup, through this guard too. Dropping the guard costs one atomic decrement; it frees nothing. What was
+/// unlinked while it was there is freed by the next write through the map, or by [`reclaim`](TwinMap::reclaim).
 ///
 /// ```
 /// let map = twinmap::SyncMap::new();
@@ -93,12 +92,12 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// All keys and values, in no particular order. Go's `Range`.
     ///
     /// First makes the lock-free part of the map complete, under the lock in many short steps, unless it is; then
-    /// iterates it without the lock. Each key comes at most once; a key that is present from before the call until after its
-    /// end comes exactly once. A value is the one that its key had when it was reached. (While a `clear` is
+    /// iterates it without the lock. Each key comes at most once; a key that is present from before the call until
+    /// after its end comes exactly once. A value is the one that its key had when it was reached. (While a `clear` is
     /// under way elsewhere, it may be one that is about to go, though [`get`](Self::get) no longer finds it.)
     ///
-    /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the lock. (A `FixedMap` is
-    /// always complete, and takes no lock for this.)
+    /// Allocates nothing. With a [`SpinLock`](crate::SpinLock), not from an interrupt handler: it may wait for the
+    /// lock. (A `FixedMap` is always complete, and takes no lock for this.)
     ///
     /// ```
     /// let map: twinmap::SyncMap<_, _> = (1..=4).map(|i| (i, i * i)).collect();
@@ -146,9 +145,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
 
     /// Removes the keys for which `f` returns `false`.
     ///
-    /// Iterates as [`iter`](Self::iter), and removes as [`remove`](Self::remove), which may allocate a smaller table. `f` is called without the lock, and again for
-    /// a key whose value was replaced before it could be removed. (A change inside of a value, an atomic for instance, replaces
-    /// nothing: it is lost with the key.)
+    /// Iterates as [`iter`](Self::iter), and removes as [`remove`](Self::remove), which may allocate a smaller table.
+    /// `f` is called without the lock, and again for a key whose value was replaced before it could be removed. (A
+    /// change inside of a value, an atomic for instance, replaces nothing: it is lost with the key.)
     ///
     /// ```
     /// let map: twinmap::SyncMap<_, _> = (0..8).map(|i| (i, i * i)).collect();
@@ -213,7 +212,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held. (In a `FixedMap`, never.)
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is
+    /// held. (In a `FixedMap`, never.)
     #[inline]
     pub fn try_get<Q>(&self, key: &Q) -> Result<Option<&V>, WouldBlock>
     where
@@ -323,13 +323,15 @@ where
 
     /// Replaces the value of a key by `new` if it equals `current`. Go's `CompareAndSwap`.
     ///
-    /// Returns the value that was replaced. Cost as `insert` of a key that is there, also when nothing comes of it: the memory for `new` is
-    /// taken first. To find a key that is not known takes the lock. `PartialEq` is called without the lock.
+    /// Returns the value that was replaced. Cost as `insert` of a key that is there, also when nothing comes
+    /// of it: the memory for `new` is taken first. To find a key that is not known takes the lock.
+    /// `PartialEq` is called without the lock.
     ///
     /// # Errors
     ///
-    /// With `new` inside, and the value that was found, if the key is there. When it is the expected one, there was no memory for
-    /// `new`, and `kind` says so ([`OutOfMemory`](crate::ErrorKind::OutOfMemory), of a `FixedMap` [`Busy`](crate::ErrorKind::Busy)): a loop that starts again from `found` has to look at it first.
+    /// With `new` inside, and the value that was found, if the key is there. When it is the expected one, there was no
+    /// memory for `new`, and `kind` says so ([`OutOfMemory`](crate::ErrorKind::OutOfMemory), of a `FixedMap`
+    /// [`Busy`](crate::ErrorKind::Busy)): a loop that starts again from `found` has to look at it first.
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -374,7 +376,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held. (In a `FixedMap`, never.)
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is
+    /// held. (In a `FixedMap`, never.)
     pub fn try_remove<Q>(&self, key: &Q) -> Result<Option<&V>, WouldBlock>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -395,8 +398,8 @@ where
 
     /// Removes a key if `f` returns `true` for its value; returns the value then. Go's `CompareAndDelete`.
     ///
-    /// `f` is called without the lock, and again when the value was replaced in between; a change inside of a value, an atomic for
-    /// instance, replaces nothing. Cost as [`TwinMap::remove`].
+    /// `f` is called without the lock, and again when the value was replaced in between; a change inside of a value, an
+    /// atomic for instance, replaces nothing. Cost as [`TwinMap::remove`].
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();

@@ -17,9 +17,9 @@
 //!    pin is gone (the decrement is `Release`, the load `Acquire`: what the reader did happens before the free); if
 //!    the writer's, the reader loads pointers that no longer lead to the object.
 //!    ([`is_idle`](Readers::is_idle) is the same, of all counters, with the fence in its caller.)
-//! 2. **Hence each counter needs to be seen at zero once, each on its own**, at any time after the unlinking.
-//!    Which phase a reader chose does not matter to safety, and so the phase may be read `Relaxed` and be stale.
-//!    For the same reason a grace period can be [extended](Readers::extend) to what was unlinked later: it has to wait again only
+//! 2. **Hence each counter needs to be seen at zero once, each on its own**, at any time after the unlinking. Which
+//!    phase a reader chose does not matter to safety, and so the phase may be read `Relaxed` and be stale. For the same
+//!    reason a grace period can be [extended](Readers::extend) to what was unlinked later: it has to wait again only
 //!    for the counters that are not at zero then.
 //! 3. **The flip is for progress.** Overlapping readers could keep one counter above zero for ever. New readers are
 //!    therefore sent to the other phase, once that other phase was seen empty; the old one then drains.
@@ -33,8 +33,8 @@ pub(crate) const LOCKED_IS_FENCE: bool = cfg!(all(target_arch = "x86_64", not(lo
 
 /// A SeqCst fence between an unpin and the looks, by [`LOOK`], at who else is pinned and what waits.
 ///
-/// On x86 the unpin is one. In the language's terms: there, the unlinking, pins and unpins, the counts of what waits and these looks
-/// are all SeqCst, and so in one order.
+/// On x86 the unpin is one. In the language's terms: there, the unlinking, pins and unpins, the counts of what waits
+/// and these looks are all SeqCst, and so in one order.
 #[inline(always)]
 pub(crate) fn fence_after_unpin() {
     if !LOCKED_IS_FENCE {
@@ -52,7 +52,8 @@ pub(crate) const STRIPES: usize = if cfg!(striped) { 8 } else { 1 };
 /// What the callers of one stripe write to.
 pub(crate) struct Stripe {
     pins: Pins,
-    /// The module [`garbage`](crate::garbage)'s, here so that a write, too, goes to a cache line that no other core writes to.
+    /// The module [`garbage`](crate::garbage)'s, here so that a write, too, goes to a cache
+    /// line that no other core writes to.
     pub(crate) retired: Retired,
 }
 
@@ -60,8 +61,8 @@ pub(crate) struct Stripe {
 #[cfg_attr(striped, repr(align(128)))]
 struct Pins([AtomicUsize; 2]);
 
-/// What was retired, and how much of it waits. In a cache line of its own: every write looks at those of all stripes, and few
-/// write there.
+/// What was retired, and how much of it waits. In a cache line of its own: every write looks at those of
+/// all stripes, and few write there.
 #[cfg_attr(striped, repr(align(128)))]
 pub(crate) struct Retired {
     pub(crate) list: AtomicPtr<()>,
@@ -101,8 +102,8 @@ pub(crate) struct Grace {
 /// How far a grace period is.
 pub(crate) enum Progress {
     Over,
-    /// Not over; but nobody counts in a counter that it no longer waits for, so that it may be extended to what was unlinked
-    /// since, without becoming longer.
+    /// Not over; but nobody counts in a counter that it no longer waits for, so that it may be extended to what was
+    /// unlinked since, without becoming longer.
     Extensible,
     Waiting,
 }
@@ -299,7 +300,8 @@ mod tests {
         let distance = isize::MAX as usize / 2;
         assert!(SATURATED - isize::MAX as usize >= distance && SATURATED.wrapping_neg() >= distance);
         let readers = Readers::new();
-        // In each stripe: under Miri, a thread's stack variables do not lie together, and so each pin may be in another one.
+        // In each stripe: under Miri, a thread's stack variables do not lie together, and so
+        // each pin may be in another one.
         let count =
             |count| readers.stripes().iter().for_each(|stripe| stripe.pins.0[0].store(count, Ordering::Relaxed));
         count(isize::MAX as usize);

@@ -28,13 +28,14 @@ where
     }
 }
 
-/// A map of what [`iter`](Pinned::iter) gives: others may write meanwhile. Allocates nothing; takes the lock as `iter` does, but not
-/// while anything is serialized.
+/// A map of what [`iter`](Pinned::iter) gives: others may write meanwhile. Allocates nothing; takes the lock as `iter`
+/// does, but not while anything is serialized.
 ///
 /// # Errors
 ///
-/// The format's. A format that says that it is not for humans (postcard, bincode) has the number of entries first: when others remove
-/// a key or insert it again before the last entry is out, so that the number is wrong, that is an error too.
+/// The format's. A format that says that it is not for humans (postcard, bincode) has the number of
+/// entries first: when others remove a key or insert it again before the last entry is out, so that the
+/// number is wrong, that is an error too.
 impl<K, V, St, L, S> Serialize for Pinned<'_, TwinMap<K, V, St, L, S>>
 where
     K: Serialize,
@@ -72,8 +73,8 @@ fn changed<E: Error>() -> E {
     E::custom("keys were removed or inserted while the map was serialized")
 }
 
-/// Of a key that comes twice, the last value stays. The map is returned by value: a large `FixedMap` wants a large stack. Where the
-/// input is an attacker's, so is the choice of keys: take a keyed hasher.
+/// Of a key that comes twice, the last value stays. The map is returned by value: a large `FixedMap` wants a large
+/// stack. Where the input is an attacker's, so is the choice of keys: take a keyed hasher.
 ///
 /// # Errors
 ///

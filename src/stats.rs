@@ -17,11 +17,11 @@ use crate::sync::{AtomicUsize, Ordering::Relaxed};
 pub struct Stats {
     /// The keys.
     pub len: usize,
-    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps. Never, in a
-    /// `FixedMap`.
+    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed;
+    /// it wraps. Never, in a `FixedMap`.
     pub promotions: usize,
-    /// How far the next promotion is prepared. `None` when no key is recent, and also when the lock is held at the moment, which
-    /// `stats` does not wait for.
+    /// How far the next promotion is prepared. `None` when no key is recent, and also when the lock is held at the
+    /// moment, which `stats` does not wait for.
     pub copy: Option<CopyProgress>,
     /// What was unlinked and is not freed yet.
     pub garbage: Garbage,
@@ -32,16 +32,17 @@ pub struct Stats {
     /// Lookups that did not; it wraps.
     #[cfg(feature = "stats")]
     pub misses: usize,
-    /// How many times the lock was taken, for whatever operation, `stats` among them; it wraps. When it grows as fast as `hits +
-    /// misses`, keys are looked up that are absent or recent (not in a `FixedMap`, which does that without the lock): see [`promote`](crate::TwinMap::promote).
+    /// How many times the lock was taken, for whatever operation, `stats` among them; it wraps. When it grows as fast
+    /// as `hits + misses`, keys are looked up that are absent or recent (not in a `FixedMap`, which does that without
+    /// the lock): see [`promote`](crate::TwinMap::promote).
     #[cfg(feature = "stats")]
     pub locked: usize,
     /// The most keys that there were at the end of a write, those included that were about to be.
     #[cfg(feature = "stats")]
     pub peak_len: usize,
-    /// The most objects that waited at the end of a write, after it had freed what it could: values, keys and tables together, and
-    /// without what a guard of a write still owns. On a host it is approximate. Of a `FixedMap`, a large one asks for a larger
-    /// `SPARE`, or shorter pins.
+    /// The most objects that waited at the end of a write, after it had freed what it could: values, keys and tables
+    /// together, and without what a guard of a write still owns. On a host it is approximate. Of a `FixedMap`, a large
+    /// one asks for a larger `SPARE`, or shorter pins.
     #[cfg(feature = "stats")]
     pub peak_garbage: usize,
 }

@@ -1,7 +1,7 @@
 //! A test of the bound on the work under the lock. It counts steps, not time.
 //!
-//! The algorithm runs over a storage that counts each operation on an index, each object that is looked at and each piece of
-//! memory that changes hands, and under a lock that notes how many of these its longest section had.
+//! The algorithm runs over a storage that counts each operation on an index, each object that is looked at and each
+//! piece of memory that changes hands, and under a lock that notes how many of these its longest section had.
 
 extern crate std;
 

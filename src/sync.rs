@@ -1,8 +1,8 @@
 //! The one switch between the real atomics and those of loom and shuttle.
 //!
-//! Everything that threads and interrupts share goes through here, so that a build with `--cfg loom` or `--cfg shuttle` explores
-//! the interleavings of exactly the code that runs on a target. portable-atomic brings compare-and-swap to cores
-//! without it; no type wider than a pointer is ever used.
+//! Everything that threads and interrupts share goes through here, so that a build with `--cfg loom` or `--cfg shuttle`
+//! explores the interleavings of exactly the code that runs on a target. portable-atomic brings compare-and-swap to
+//! cores without it; no type wider than a pointer is ever used.
 
 #[cfg(loom)]
 pub(crate) use self::model::*;

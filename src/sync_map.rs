@@ -8,22 +8,23 @@ use rustc_hash::FxBuildHasher;
 
 use crate::error::{ErrorKind, give_up};
 use crate::guard::Ref;
-use crate::lock::SpinLock;
-use crate::lock::Wait;
+use crate::lock::{SpinLock, Wait};
 use crate::pinned::Pinned;
 use crate::storage::Heap;
 use crate::twin_map::TwinMap;
 
 /// A concurrent hash map that grows, on the global allocator.
 ///
-/// Lookups that hit take no lock, mask no interrupts, allocate nothing, free nothing and run no destructor: from `main`,
-/// from an interrupt handler, from a task or from another core. Overwriting and removing a key that the map has had for
-/// a while takes no lock either. New keys go in under the lock `L`, for a short time that on average does not depend on the size
-/// of the map. Which `L` to choose is the one question to answer: see [the crate's documentation](crate#which-lock). A lock
-/// of your own must exclude its holder too: a recursive mutex is no [`ScopedRawMutex`].
+/// Lookups that hit take no lock, mask no interrupts, allocate nothing, free nothing and run no destructor:
+/// from `main`, from an interrupt handler, from a task or from another core. Overwriting and removing a key
+/// that the map has had for a while takes no lock either. New keys go in under the lock `L`, for a short time
+/// that on average does not depend on the size of the map. Which `L` to choose is the one question to answer:
+/// see [the crate's documentation](crate#which-lock). A lock of your own must exclude its holder too: a
+/// recursive mutex is no [`ScopedRawMutex`].
 ///
-/// What is here needs memory; all other operations are those of [`TwinMap`]. All take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
-/// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes.
+/// What is here needs memory; all other operations are those of [`TwinMap`]. All take `&self`. Those on the map itself
+/// return a [`Ref`], which keeps the one value alive; several lookups in a row, iteration, and the operations that give
+/// `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes.
 ///
 /// ```
 /// use twinmap::SyncMap;
@@ -34,8 +35,8 @@ use crate::twin_map::TwinMap;
 /// assert_eq!(LIMITS.get(&7).as_deref(), Some(&100));
 /// ```
 ///
-/// The default hasher, [`FxBuildHasher`], is small and fast and has no key: whoever chooses the keys can make them collide. When
-/// that is an attacker, use [`with_hasher`](TwinMap::with_hasher) with a keyed one.
+/// The default hasher, [`FxBuildHasher`], is small and fast and has no key: whoever chooses the keys can make them
+/// collide. When that is an attacker, use [`with_hasher`](TwinMap::with_hasher) with a keyed one.
 pub type SyncMap<K, V, L = SpinLock, S = FxBuildHasher> = TwinMap<K, V, Heap<K, V>, L, S>;
 
 impl<K, V> SyncMap<K, V> {
@@ -76,9 +77,9 @@ where
 {
     /// Sets the value of a key; returns the one that it had.
     ///
-    /// Overwriting a value takes no lock once the key was promoted, and allocates nothing when a node of the map is free
-    /// to be used again, as is the case when nobody is pinned. A new key takes the lock for a moment, and allocates: from a handler that
-    /// must not wait, [`try_insert`](Self::try_insert).
+    /// Overwriting a value takes no lock once the key was promoted, and allocates nothing when a node of the map is
+    /// free to be used again, as is the case when nobody is pinned. A new key takes the lock for a moment, and
+    /// allocates: from a handler that must not wait, [`try_insert`](Self::try_insert).
     ///
     /// # Panics
     ///
@@ -96,8 +97,8 @@ where
 
     /// The value of a key, after inserting `value` if there was none. Go's `LoadOrStore`.
     ///
-    /// When the key is there this costs what [`get`](Self::get) does, else what [`insert`](Self::insert) does: unless it is known, not
-    /// from a handler that must not wait for the lock.
+    /// When the key is there this costs what [`get`](Self::get) does, else what [`insert`](Self::insert) does: unless
+    /// it is known, not from a handler that must not wait for the lock.
     ///
     /// # Panics
     ///
@@ -133,7 +134,8 @@ where
     /// Replaces the value of a key by what `f` makes of it; returns the new value, or `None` if the key is absent.
     ///
     /// `f` is called without the lock, and again when another write came in between. Cost as [`insert`](Self::insert)
-    /// of a key that is there; to find a key that is not known takes the lock. (What is added to an atomic inside of the old value meanwhile is lost: count in one or the other way.)
+    /// of a key that is there; to find a key that is not known takes the lock. (What is added to an atomic inside of
+    /// the old value meanwhile is lost: count in one or the other way.)
     ///
     /// # Panics
     ///
@@ -151,12 +153,15 @@ where
     {
         self.update_with(key, f).unwrap_or_else(|kind| give_up::<V>(kind))
     }
-    /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none; returns the value that is there then.
+
+    /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none;
+    /// returns the value that is there then.
     ///
-    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between (but what is added to an atomic
-    /// inside of the old value). `f` is called without the lock, and again when another write came in between, also if in the end `value`
-    /// is inserted. From a handler that must not wait: [`try_update_or_insert`](TwinMap::try_update_or_insert). Cost as [`update`](Self::update) when
-    /// the key is there, else as that and [`insert`](Self::insert).
+    /// One operation, whoever else updates, removes or inserts the key: nothing is lost in between (but what is added
+    /// to an atomic inside of the old value). `f` is called without the lock, and again when another write came in
+    /// between, also if in the end `value` is inserted. From a handler that must not wait:
+    /// [`try_update_or_insert`](TwinMap::try_update_or_insert). Cost as [`update`](Self::update) when the key is there,
+    /// else as that and [`insert`](Self::insert).
     ///
     /// # Panics
     ///
@@ -190,7 +195,8 @@ where
         self.insert_with::<Wait>(key, value).unwrap_or_else(|error| give_up::<V>(error.kind))
     }
 
-    /// The value of a key, after inserting `value` if there was none: [`SyncMap::get_or_insert`](TwinMap::get_or_insert).
+    /// The value of a key, after inserting `value` if there was none:
+    /// [`SyncMap::get_or_insert`](TwinMap::get_or_insert).
     ///
     /// # Panics
     ///
@@ -221,6 +227,7 @@ where
     {
         self.update_with(key, f).unwrap_or_else(|kind| give_up::<V>(kind))
     }
+
     /// Replaces the value of a key by what `f` makes of it, or inserts `value` if there is none:
     /// [`SyncMap::update_or_insert`](TwinMap::update_or_insert).
     ///

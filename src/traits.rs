@@ -18,7 +18,8 @@ impl<K, V, St: Storage<K, V>, L: Default, S: Default> Default for TwinMap<K, V, 
     }
 }
 
-// A panic leaves the map whole and unlocked; what it may leave half-done is in a key or a value, behind a shared reference.
+// A panic leaves the map whole and unlocked; what it may leave half-done is in a key or a
+// value, behind a shared reference.
 impl<K, V, St, L, S> UnwindSafe for TwinMap<K, V, St, L, S>
 where
     K: RefUnwindSafe,

@@ -23,12 +23,12 @@ use crate::sync::{Ordering, const_fn};
 
 /// The map over its storage `St`: what `SyncMap` and `FixedMap` are.
 ///
-/// Here is all that they have in common. What needs memory, and does not report its lack in the same way, is with each of
-/// them: `insert`, `get_or_insert`, `get_or_insert_with`, `update` and `update_or_insert`.
+/// Here is all that they have in common. What needs memory, and does not report its lack in the same way, is with each
+/// of them: `insert`, `get_or_insert`, `get_or_insert_with`, `update` and `update_or_insert`.
 ///
 /// All operations take `&self`. Those on the map itself return a [`Ref`], which keeps the one value alive; several
-/// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes. Which may be called
-/// from an interrupt handler, with which lock, is in [the table](crate#what-each-operation-does).
+/// lookups in a row, iteration, and the operations that give `&V` are on [`Pinned`], which [`pin`](TwinMap::pin) makes.
+/// Which may be called from an interrupt handler, with which lock, is in [the table](crate#what-each-operation-does).
 ///
 /// ```
 /// use twinmap::{FixedMap, FxBuildHasher, ScopedRawMutex, SyncMap, TwinMap, storage::Storage};
@@ -116,8 +116,8 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
 
     /// The number of keys. Takes no lock.
     ///
-    /// While others write it is a number that the map had or was about to have, should they find memory; it never misses a
-    /// key that was inserted before the call and not removed.
+    /// While others write it is a number that the map had or was about to have, should they find memory; it never
+    /// misses a key that was inserted before the call and not removed.
     ///
     /// ```
     /// assert_eq!(twinmap::SyncMap::from([(1, 1), (2, 4)]).len(), 2);
@@ -138,8 +138,8 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     /// Pins the map: until the returned guard is dropped, what can be reached through it stays where it is.
     ///
     /// Takes no lock and never fails; the cost is an atomic increment and a fence. Guards nest, may be sent to other
-    /// threads, and may be held as long as one likes: what is unlinked meanwhile is freed afterwards, by the next write or
-    /// [`reclaim`](Self::reclaim).
+    /// threads, and may be held as long as one likes: what is unlinked meanwhile is freed afterwards, by the next
+    /// write or [`reclaim`](Self::reclaim).
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([("low", 10), ("high", 20)]);
@@ -152,11 +152,12 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
         Pinned::new(self, self.core.pin())
     }
 
-    /// Frees what was unlinked and is seen by no reader any more: with nobody pinned, everything. Never waits; runs destructors.
+    /// Frees what was unlinked and is seen by no reader any more: with nobody pinned,
+    /// everything. Never waits; runs destructors.
     ///
-    /// A write does this as well, though not all of it: a `SyncMap`'s removed keys a few at a time, and on a host little while somebody is pinned. So this
-    /// is of use after long pins, or where no write follows. Where pins overlap, something may have to wait for one that was made after it
-    /// was unlinked, too.
+    /// A write does this as well, though not all of it: a `SyncMap`'s removed keys a few at a time, and on a host
+    /// little while somebody is pinned. So this is of use after long pins, or where no write follows. Where pins
+    /// overlap, something may have to wait for one that was made after it was unlinked, too.
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([(1, "a")]);
@@ -184,8 +185,8 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
         self.core.garbage.garbage(&self.core.readers)
     }
 
-    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps. Never, in a
-    /// `FixedMap`, whose keys are all in there at once.
+    /// How many times a table was promoted, that is, how often the lock-free part of the map was renewed; it wraps.
+    /// Never, in a `FixedMap`, whose keys are all in there at once.
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([(1, 1)]);
@@ -202,9 +203,9 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     /// Removes all keys, at once for everyone.
     ///
-    /// Takes the lock for a moment, so with a [`SpinLock`](crate::SpinLock) not from an interrupt handler; marking and freeing what was in
-    /// the map is done without it and takes time proportional to its size. A key that is inserted after `clear` returned, or by another thread after it took
-    /// effect, stays.
+    /// Takes the lock for a moment, so with a [`SpinLock`](crate::SpinLock) not from an interrupt handler; marking and
+    /// freeing what was in the map is done without it and takes time proportional to its size. A key that is inserted
+    /// after `clear` returned, or by another thread after it took effect, stays.
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([(1, "a")]);
@@ -221,13 +222,13 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
 
     /// Makes every key reachable without the lock, and gives up the memory of removed ones.
     ///
-    /// A `SyncMap` does this by itself as it is used. Calling it after the keys are known, for instance at the end of an
-    /// initialisation, makes all later lookups hits. Takes the lock for many short steps (so with a
-    /// [`SpinLock`](crate::SpinLock) not from an interrupt handler) and needs a table when there is something to give up; without memory for
-    /// that it leaves the map as it is.
+    /// A `SyncMap` does this by itself as it is used. Calling it after the keys are known, for instance at the end of
+    /// an initialisation, makes all later lookups hits. Takes the lock for many short steps (so with a
+    /// [`SpinLock`](crate::SpinLock) not from an interrupt handler) and needs a table when there is something to give
+    /// up; without memory for that it leaves the map as it is.
     ///
-    /// In a `FixedMap` every key is reachable without the lock anyway; what this gives up is what removals left in the table which
-    /// somebody else's lock kept from it.
+    /// In a `FixedMap` every key is reachable without the lock anyway; what this gives up is what removals left in the
+    /// table which somebody else's lock kept from it.
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -241,8 +242,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
         self.core.promote();
     }
 
-    /// Figures for tuning: what the map has done, and how far it is. With the feature `stats`, also how many lookups found their
-    /// key, how many times the lock was taken, and high-water marks.
+    /// Figures for tuning: what the map has done, and how far it is. With the feature `stats`, also how many lookups
+    /// found their key, how many times the lock was taken, and high-water marks.
     ///
     /// Tries to take the lock, for a moment, and does not wait for it; changes nothing, allocates nothing.
     ///
@@ -269,8 +270,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
         IterMut::new(&mut self.core)
     }
 
-    /// Takes everything out: what the iterator has not given out when it is dropped, is dropped. (If it is forgotten, what it
-    /// has not given out stays in the map.)
+    /// Takes everything out: what the iterator has not given out when it is dropped, is dropped. (If it is forgotten,
+    /// what it has not given out stays in the map.)
     ///
     /// ```
     /// let mut map = twinmap::SyncMap::from([(1, "a"), (2, "b")]);
@@ -304,10 +305,11 @@ where
 
     /// The value of a key.
     ///
-    /// A known key (one that was promoted and not removed since; in a `FixedMap`, any) takes no lock. Any other key takes it for a moment
-    /// while a new table is being filled: from the first insertion after a promotion (or a removal that begins a smaller table) until the
-    /// next promotion; from a handler that must not wait, [`try_get`](Self::try_get). In a `FixedMap` none ever does. Never allocates, frees or runs a destructor (a miss may
-    /// promote, which retires a table).
+    /// A known key (one that was promoted and not removed since; in a `FixedMap`, any) takes no lock. Any other key
+    /// takes it for a moment while a new table is being filled: from the first insertion after a promotion (or a
+    /// removal that begins a smaller table) until the next promotion; from a handler that must not wait,
+    /// [`try_get`](Self::try_get). In a `FixedMap` none ever does. Never allocates, frees or runs a destructor (a miss
+    /// may promote, which retires a table).
     ///
     /// ```
     /// let map = twinmap::SyncMap::new();
@@ -323,12 +325,13 @@ where
         Never::unwrap(self.get_with::<Wait, Q>(key))
     }
 
-    /// The value of a key, without waiting for who has the lock: for interrupt handlers. (To enter a critical section can mean to wait
-    /// for the one of another core.)
+    /// The value of a key, without waiting for who has the lock: for interrupt handlers. (To enter a critical section
+    /// can mean to wait for the one of another core.)
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held. (In a `FixedMap`, never.)
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is
+    /// held. (In a `FixedMap`, never.)
     ///
     /// ```
     /// use twinmap::SyncMap;
@@ -377,13 +380,14 @@ where
         self.pin().contains_key(key)
     }
 
-    /// As `insert`, but never waits for who has the lock (see [`try_get`](Self::try_get)), and never aborts: for interrupt handlers.
+    /// As `insert`, but never waits for who has the lock (see [`try_get`](Self::try_get)), and never
+    /// aborts: for interrupt handlers.
     ///
     /// # Errors
     ///
-    /// With key and value inside: [`ErrorKind::WouldBlock`] when the lock is needed and held; [`ErrorKind::OutOfMemory`] when the
-    /// allocator has no memory (`SyncMap`); [`ErrorKind::Full`] or [`ErrorKind::Busy`] when there is no room (`FixedMap`). The map
-    /// is as it was.
+    /// With key and value inside: [`ErrorKind::WouldBlock`] when the lock is needed and held;
+    /// [`ErrorKind::OutOfMemory`] when the allocator has no memory (`SyncMap`); [`ErrorKind::Full`] or
+    /// [`ErrorKind::Busy`] when there is no room (`FixedMap`). The map is as it was.
     ///
     /// ```
     /// use twinmap::SyncMap;
@@ -490,7 +494,8 @@ where
         updated.map_err(|((), kind)| kind)
     }
 
-    /// As `update_or_insert`, but never waits for who has the lock (see [`try_get`](Self::try_get)), and never aborts: for interrupt handlers.
+    /// As `update_or_insert`, but never waits for who has the lock (see [`try_get`](Self::try_get)), and never
+    /// aborts: for interrupt handlers.
     ///
     /// # Errors
     ///
@@ -538,9 +543,10 @@ where
     /// Removes a key; returns the value that it had. Go's `LoadAndDelete`.
     ///
     /// Takes no lock once the key was promoted. When a growing map's table has more than five places a key, it
-    /// tries to take the lock, without waiting, for some short steps towards a smaller table, which is then allocated. A key
-    /// that was inserted recently takes the lock for a moment: from a handler that must not wait, [`try_remove`](Self::try_remove). A `FixedMap` tries to take the lock, without waiting, to make the memory
-    /// available for another key.
+    /// tries to take the lock, without waiting, for some short steps towards a smaller table, which is then
+    /// allocated. A key that was inserted recently takes the lock for a moment: from a handler that must not
+    /// wait, [`try_remove`](Self::try_remove). A `FixedMap` tries to take the lock, without waiting, to make the
+    /// memory available for another key.
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([("tea", 3)]);
@@ -558,7 +564,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is held. (In a `FixedMap`, never.)
+    /// [`WouldBlock`] when the key is not among those that can be found without the lock, and the lock is
+    /// held. (In a `FixedMap`, never.)
     ///
     /// ```
     /// let map = twinmap::SyncMap::from([("tea", 3)]);

@@ -1,5 +1,5 @@
-//! Keeping the tables complete and of the right size: what iteration, `promote` and removals ask of the incremental copy; and
-//! what is done without memory.
+//! Keeping the tables complete and of the right size: what iteration, `promote` and removals ask of the incremental
+//! copy; and what is done without memory.
 //!
 //! All of it is done in short steps under the lock, one at a time, so that others get it in between.
 
@@ -14,19 +14,19 @@ use crate::readers::Pin;
 use crate::storage::{Index, Storage, Table};
 use crate::sync::Ordering;
 
-/// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less. (No overflow: a
-/// key takes more bytes than that.)
+/// A table is too large when it has more than this many buckets for each live entry. Growth and churn leave less. (No
+/// overflow: a key takes more bytes than that.)
 const SPARSE: usize = 5;
 /// So many live entries are assumed at least: a table of 16 buckets is never too large.
 const FEW: usize = 4;
-/// Steps under the lock by which one removal moves on to a smaller table. By two, the move is complete when about half of the
-/// keys are left that were there at its beginning: for each of these there are five buckets, which are work of
+/// Steps under the lock by which one removal moves on to a smaller table. By two, the move is complete when about half
+/// of the keys are left that were there at its beginning: for each of these there are five buckets, which are work of
 /// 16 in all (a live entry, and up to three that were removed), and a step is work of 16.
 const SHRINK_STEPS: usize = 2;
 
 impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
-    /// Makes `read` complete, in short steps under the lock, and returns it: it has every key that is present from before
-    /// the call until after it.
+    /// Makes `read` complete, in short steps under the lock, and returns it: it has every key that is present from
+    /// before the call until after it.
     pub(crate) fn complete<'p, A: Acquire>(
         &'p self,
         pin: &'p Pin<'_>,
@@ -41,15 +41,15 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(now.table)
     }
 
-    /// Promotes `dirty`, drops all tombstones, and moves on to a table of the right size; in short steps under the lock. With a
-    /// limit, there are only the tombstones.
+    /// Promotes `dirty`, drops all tombstones, and moves on to a table of the right size; in short steps under the
+    /// lock. With a limit, there are only the tombstones.
     pub(crate) fn promote(&self) {
         if St::LIMIT.is_some() {
             self.sweep::<Wait>();
             return self.collect(Effort::All);
         }
-        // One round may not do: a `dirty` that is there already may have been copied before its entries were removed; and
-        // a table has at least a sixteenth of the last one's size, so what is much too large shrinks in several.
+        // One round may not do: a `dirty` that is there already may have been copied before its entries were removed;
+        // and a table has at least a sixteenth of the last one's size, so what is much too large shrinks in several.
         for round in 0.. {
             let pin = self.pin();
             let before = self.snapshot(&pin).buckets();
@@ -148,8 +148,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         St::LIMIT.is_none() && self.buckets.load(Ordering::Relaxed) > SPARSE * self.count.get().max(FEW)
     }
 
-    /// Ends a removal: moves on to a smaller table if this one is too large, by a few short steps. Never waits for the lock:
-    /// whoever has it may be what this interrupted. The next removal does the steps that are missed here.
+    /// Ends a removal: moves on to a smaller table if this one is too large, by a few short steps. Never waits for the
+    /// lock: whoever has it may be what this interrupted. The next removal does the steps that are missed here.
     #[inline]
     pub(crate) fn shrink(&self) {
         if self.is_sparse() {

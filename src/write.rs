@@ -1,11 +1,11 @@
 //! The operations that change the map, on top of what [`map`](crate::map) finds and [`dirty`](crate::dirty) does under
 //! the lock.
 //!
-//! Insertion is in the module [`insert`](crate::insert). Of the others, a removal is one attempt at a time, too; those that call
-//! closures of the user have one form: find the entry; attempt the transition of its slot, without the lock, until it succeeds or
-//! the entry is no longer live; if the entry turned out to be EXPUNGED, start again. The closures run between the look at
-//! the slot and the attempt, never under the lock. Each of these loops is lock-free: who has to repeat an attempt
-//! was overtaken by somebody else's success.
+//! Insertion is in the module [`insert`](crate::insert). Of the others, a removal is one attempt at a time, too; those
+//! that call closures of the user have one form: find the entry; attempt the transition of its slot, without the lock,
+//! until it succeeds or the entry is no longer live; if the entry turned out to be EXPUNGED, start again. The closures
+//! run between the look at the slot and the attempt, never under the lock. Each of these loops is lock-free: who has to
+//! repeat an attempt was overtaken by somebody else's success.
 
 use mutex_traits::ScopedRawMutex;
 
@@ -279,7 +279,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
 }
 
 impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
-    /// What a lack of memory is called. Where all of it is there from the beginning, somebody who is pinned has what is missing.
+    /// What a lack of memory is called. Where all of it is there from the beginning, somebody
+    /// who is pinned has what is missing.
     pub(crate) const NO_MEMORY: ErrorKind = match St::LIMIT {
         Some(_) => ErrorKind::Busy,
         None => ErrorKind::OutOfMemory,
@@ -296,7 +297,8 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
         for (table, also_in) in [(in_dirty, in_read), (in_read, None)] {
             let Some(table) = table else { continue };
             for handle in table.index().entries() {
-                // SAFETY: an entry of a table that is not freed yet. (One that is in a list is of `read`, and not looked for.)
+                // SAFETY: an entry of a table that is not freed yet. (One that is in a list is
+                // of `read`, and not looked for.)
                 if !unsafe { self.leads_to(also_in, handle) } {
                     // SAFETY: who detached the tables kills and retires their entries; each comes here once, and is
                     // in no list, for the list of expunged ones was given up.

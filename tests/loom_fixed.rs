@@ -23,8 +23,8 @@ pub type Map = FixedMap<u32, Value, 4, Lock, 2, Hashing>;
 /// Whether a key goes to another table first.
 pub const GROWS: bool = false;
 
-/// How many to explore where a model asks for `wanted`: there are more steps, for a cell is taken and given back by several
-/// accesses, each link is one, and who finds no room tries again.
+/// How many to explore where a model asks for `wanted`: there are more steps, for a cell is taken and given back by
+/// several accesses, each link is one, and who finds no room tries again.
 pub fn preemptions(wanted: usize) -> usize {
     (wanted - 1).min(3)
 }
@@ -33,8 +33,8 @@ fn of_one_key() -> Arc<FixedMap<u32, u32, 1, Lock, 2, Hashing>> {
     Arc::new(FixedMap::with_lock_and_hasher(Lock::default(), Hashing::default()))
 }
 
-/// A map of one key, which is removed: whoever has seen that it is gone is not told that the map is full. The removal may
-/// still be under way, in which case the map is busy.
+/// A map of one key, which is removed: whoever has seen that it is gone is not told that the map is full. The removal
+/// may still be under way, in which case the map is busy.
 ///
 /// Guards, in `src/write.rs` and `src/dirty.rs`, that each removal begins before the entry ceases to be live, and, in
 /// `src/count.rs`, that keys and removals under way are looked at as one word.
@@ -74,8 +74,8 @@ fn full_is_never_false_while_a_recent_key_is_removed() {
     full_is_never_false(false);
 }
 
-/// There is room for one of two keys, of which one has an entry already: guards, in `src/write.rs`, that with a limit a removed
-/// key comes back under the lock only.
+/// There is room for one of two keys, of which one has an entry already: guards, in `src/write.rs`, that with a limit a
+/// removed key comes back under the lock only.
 #[test]
 fn the_limit_holds_between_two_insertions() {
     explore(4, || {
@@ -108,8 +108,8 @@ fn left_in_the_table() {
     each_pair(LEFT);
 }
 
-/// Guards, in `src/storage/inline/index.rs`, that an entry that is taken out still leads to the rest of its chain; and, in
-/// `src/garbage.rs`, that its memory, and with it that link, is used again after a grace period only.
+/// Guards, in `src/storage/inline/index.rs`, that an entry that is taken out still leads to the rest of its chain; and,
+/// in `src/garbage.rs`, that its memory, and with it that link, is used again after a grace period only.
 #[test]
 fn a_key_is_found_once_while_its_neighbours_come_and_go() {
     explore(3, || {

@@ -1,10 +1,11 @@
-//! README.md's table of what each operation does, against what each is seen to do: in the states of a map that its row speaks
-//! of, for both maps, with a lock, an allocator, keys and values that count.
+//! README.md's table of what each operation does, against what each is seen to do: in the states of a map that its row
+//! speaks of, for both maps, with a lock, an allocator, keys and values that count.
 //!
-//! Every text in the table has a meaning here, and a text or an operation without one fails: who changes the table comes here.
+//! Every text in the table has a meaning here, and a text or an operation without one fails:
+//! who changes the table comes here.
 //!
-//! What masks interrupts is what takes the lock, when that is a `CriticalSectionLock`: here the one column is checked against the
-//! other's counts. That it is nothing else is counted in instructions: xtask/src/bench_mcu/masked.rs.
+//! What masks interrupts is what takes the lock, when that is a `CriticalSectionLock`: here the one column is checked
+//! against the other's counts. That it is nothing else is counted in instructions: xtask/src/bench_mcu/masked.rs.
 #![cfg(all(feature = "alloc", feature = "heapless", not(any(loom, shuttle, threads_only, miri))))]
 
 mod operations;

@@ -1,4 +1,5 @@
-//! A lock that panics where others wait, as `ScopedRawMutex` allows: what was inserted stays, and nothing is dropped twice.
+//! A lock that panics where others wait, as `ScopedRawMutex` allows: what was inserted
+//! stays, and nothing is dropped twice.
 #![cfg(all(feature = "alloc", not(loom)))]
 
 use std::hash::{Hash, Hasher};

@@ -1,5 +1,5 @@
-//! Uses every public item of twinmap, for concrete types and both locks: that the library builds does not prove that its
-//! items are there, on this target, or that they can be instantiated.
+//! Uses every public item of twinmap, for concrete types and both locks: that the library builds does not prove that
+//! its items are there, on this target, or that they can be instantiated.
 #![no_std]
 
 use core::fmt::{Debug, Display};

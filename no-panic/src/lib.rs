@@ -1,6 +1,7 @@
 //! What the firmwares have in common: the operations, and a panic handler that cannot be overlooked.
 //!
-//! They are linked, not run, and so have no start-up code: `_start` is where the linker begins to look for what is needed.
+//! They are linked, not run, and so have no start-up code: `_start` is where the linker
+//! begins to look for what is needed.
 #![no_std]
 
 use core::hint::black_box;

@@ -42,8 +42,8 @@ mod all {
     /// How many of the other cores have done the latest.
     static DONE: AtomicUsize = AtomicUsize::new(0);
 
-    /// Calls `work` on every core, with the core's number, and returns when all have returned from it. Who is done sleeps. The
-    /// first core calls this.
+    /// Calls `work` on every core, with the core's number, and returns when all have returned from it. Who is done
+    /// sleeps. The first core calls this.
     ///
     /// Interrupts are enabled there; who starts its core's timer stops it. A panic on any core ends the image.
     pub fn run(work: Work) {

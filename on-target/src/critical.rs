@@ -62,7 +62,8 @@ mod others {
 
     use crate::cores;
 
-    /// The core that is in a section, and how many sections more than one it is in, in the upper half; 0 if there is none.
+    /// The core that is in a section, and how many sections more than one it is in, in the
+    /// upper half; 0 if there is none.
     static OWNER: AtomicU32 = AtomicU32::new(0);
     const DEPTH: u32 = 1 << 16;
 

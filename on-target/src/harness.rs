@@ -1,5 +1,6 @@
-//! Runs an image's tests, one line each. A test that fails ends the image: nothing here can unwind. Whoever runs it starts it
-//! again, with `--from` and the number of the next test; so each of them has its own machine, as it were, after a failure.
+//! Runs an image's tests, one line each. A test that fails ends the image: nothing here can unwind. Whoever
+//! runs it starts it again, with `--from` and the number of the next test; so each of them has its own
+//! machine, as it were, after a failure.
 
 use core::fmt;
 use core::panic::PanicInfo;
@@ -51,8 +52,8 @@ pub fn thorough() -> bool {
     THOROUGH.load(Relaxed)
 }
 
-/// The arguments: `--list`; `--exact`; `--thorough`; `--from N`, which leaves out the first N of those chosen; and words, of
-/// which a test's name has to contain one.
+/// The arguments: `--list`; `--exact`; `--thorough`; `--from N`, which leaves out the first N of those chosen; and
+/// words, of which a test's name has to contain one.
 fn run() -> ! {
     let arguments = semihosting::experimental::env::args::<512>().expect("at most 512 bytes of arguments");
     let (mut list, mut exact, mut from, mut words) = (false, false, 0, [""; 8]);

@@ -1,5 +1,5 @@
-//! What tests need where there is no operating system: a runner, memory, interrupts, cores, and as much of `std` as the host's
-//! tests of the same names use. An image of tests begins with
+//! What tests need where there is no operating system: a runner, memory, interrupts, cores, and as much of `std` as the
+//! host's tests of the same names use. An image of tests begins with
 //!
 //! ```ignore
 //! #![no_std]

@@ -21,7 +21,8 @@ impl Random {
     }
 }
 
-/// A part of a random number that is less than `end`, which is at most 2^16. Without a division: not every core has one.
+/// A part of a random number that is less than `end`, which is at most 2^16. Without a
+/// division: not every core has one.
 pub const fn below(random: u32, end: u32) -> u32 {
     ((random >> 16) * end) >> 16
 }

@@ -1,5 +1,5 @@
-//! Threads that preempt each other, in turn, at any instruction. For Cortex-M: SysTick ends a thread's slice, and PendSV, which
-//! comes when nothing else runs, switches to the next one.
+//! Threads that preempt each other, in turn, at any instruction. For Cortex-M: SysTick ends a thread's slice, and
+//! PendSV, which comes when nothing else runs, switches to the next one.
 
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;
@@ -36,8 +36,8 @@ static PREEMPT: AtomicUsize = AtomicUsize::new(0);
 
 /// Runs `body` in all threads, with the thread's number, until it has returned in each.
 ///
-/// At the end of each slice, `preempt` is called in the interrupt, with the number of the thread that ran. It says how many ticks
-/// the next slice takes.
+/// At the end of each slice, `preempt` is called in the interrupt, with the number of the thread that ran. It says how
+/// many ticks the next slice takes.
 pub fn run(body: fn(usize), preempt: fn(usize) -> u32) {
     BODY.store(body as usize, Release);
     PREEMPT.store(preempt as usize, Release);
@@ -161,7 +161,8 @@ fn slice_ends() {
     SCB::set_pendsv();
 }
 
-/// Who is next, of those that have not ended, or `main`. Takes the stack pointer of one thread, and returns the other's.
+/// Who is next, of those that have not ended, or `main`. Takes the stack pointer of one
+/// thread, and returns the other's.
 extern "C" fn switch(stack_pointer: usize) -> usize {
     let from = CURRENT.load(Relaxed);
     SAVED[from].store(stack_pointer, Relaxed);
@@ -174,8 +175,8 @@ extern "C" fn switch(stack_pointer: usize) -> usize {
     SAVED[to].load(Relaxed)
 }
 
-/// Saves what the exception has not saved, and restores that of the next thread. With the instructions of ARMv6-M, which has no
-/// others for registers above r7; bit 4 of lr is clear if the thread has used floating-point registers.
+/// Saves what the exception has not saved, and restores that of the next thread. With the instructions of ARMv6-M,
+/// which has no others for registers above r7; bit 4 of lr is clear if the thread has used floating-point registers.
 ///
 /// # Safety
 /// It is called by the exception.

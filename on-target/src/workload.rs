@@ -1,5 +1,5 @@
-//! What several contexts (`main` and interrupts, or threads) do to one map at the same time, and what must come of it in the
-//! end: each counts in plain variables of its own what the map told it that it did.
+//! What several contexts (`main` and interrupts, or threads) do to one map at the same time, and what must come of it
+//! in the end: each counts in plain variables of its own what the map told it that it did.
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -19,8 +19,8 @@ pub type Map<St, L> = TwinMap<u32, Value, St, L, FxBuildHasher>;
 /// How many contexts there are.
 pub const CONTEXTS: usize = 4;
 
-/// The keys, from 0: those that all contexts count in; those that are always there, and overwritten by all; those that all
-/// insert and remove; and those that one context alone inserts and removes.
+/// The keys, from 0: those that all contexts count in; those that are always there, and overwritten by all; those that
+/// all insert and remove; and those that one context alone inserts and removes.
 const COUNTERS: u32 = 4;
 const STABLE: u32 = COUNTERS + 8;
 const CONTENDED: u32 = STABLE + 8;
@@ -60,8 +60,8 @@ pub fn set_up<S: Subject>() {
     S::map().promote();
 }
 
-/// Compares the map with what the contexts counted, now that they have stopped. `before` is the number of values from before
-/// [`set_up`].
+/// Compares the map with what the contexts counted, now that they have stopped. `before` is the number
+/// of values from before [`set_up`].
 pub fn check<S: Subject>(contexts: &[&Context; CONTEXTS], before: usize) -> Tally {
     let map = S::map();
     map.reclaim();

@@ -1,8 +1,8 @@
 //! Another core's operation at every instruction of each operation.
 //!
-//! The cores take turns (-icount). The first one's timer is set to 1, 2, 3, ... ticks, until the operation ends first; its interrupt
-//! passes the turn, the second core performs its own operation from beginning to end, and passes it back. So it is also
-//! repeatable.
+//! The cores take turns (-icount). The first one's timer is set to 1, 2, 3, ... ticks, until the operation ends first;
+//! its interrupt passes the turn, the second core performs its own operation from beginning to end, and passes it
+//! back. So it is also repeatable.
 #![no_std]
 #![no_main]
 

@@ -1,10 +1,11 @@
-//! An interrupt at every instruction of each operation: the timer is set to 1, 2, 3, ... ticks, until the operation ends first. It
-//! takes a clock that counts instructions (-icount), each of which lasts a tick at least; then it is also repeatable.
+//! An interrupt at every instruction of each operation: the timer is set to 1, 2, 3, ... ticks, until the
+//! operation ends first. It takes a clock that counts instructions (-icount), each of which lasts a tick at
+//! least; then it is also repeatable.
 //!
 //! What the interrupt does changes from one instruction to the next; with `--thorough`, each comes at each.
 //!
-//! What both did, and what is in the map afterwards, must be what one after the other would have done. So no value is lost,
-//! torn or kept, and every total is exact.
+//! What both did, and what is in the map afterwards, must be what one after the other would have done. So no value is
+//! lost, torn or kept, and every total is exact.
 #![no_std]
 #![no_main]
 
@@ -79,7 +80,8 @@ fn wait() -> Outcomes {
     }
 }
 
-/// Performs `op` on a new map in that state, with the interrupt coming `ticks` after it begins; whether it came before its end.
+/// Performs `op` on a new map in that state, with the interrupt coming `ticks` after it begins;
+/// whether it came before its end.
 fn at_one_point<M: Subject>(state: &[Op], op: Op, orders: &'static [Op], ticks: u32) -> bool {
     let (map, before) = in_state::<M>(state);
     lend(&map, orders);
@@ -124,8 +126,8 @@ fn at_every_instruction<M: Subject>(op: Op, states: &[&[Op]]) {
     }
 }
 
-/// A lookup begins with two loads, and only then counts as a reader: what is collected in between, and again a little later, must
-/// not be what it sees. So a second interrupt comes 1, 2, 3, ... ticks after each first one.
+/// A lookup begins with two loads, and only then counts as a reader: what is collected in between, and again a little
+/// later, must not be what it sees. So a second interrupt comes 1, 2, 3, ... ticks after each first one.
 fn at_every_two_instructions_of_a_lookup<M: Subject>() {
     const OVERWRITE: &[Op] = &[Op::TryInsert(1, 50), Op::TryInsert(1, 51), Op::TryInsert(1, 52)];
     static AGAIN: Mutex<Cell<u32>> = Mutex::new(Cell::new(0));

@@ -1,7 +1,8 @@
-//! `main` and interrupts of all priorities use one map, and preempt each other in the midst of what they do to it. Each counts
-//! in variables of its own, and in the end the map must have the sums.
+//! `main` and interrupts of all priorities use one map, and preempt each other in the midst of what they do to it. Each
+//! counts in variables of its own, and in the end the map must have the sums.
 //!
-//! It takes a clock that counts instructions (-icount): then interrupts come at any of them, and the same ones in each run.
+//! It takes a clock that counts instructions (-icount): then interrupts come at any of
+//! them, and the same ones in each run.
 #![no_std]
 #![no_main]
 

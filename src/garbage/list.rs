@@ -1,4 +1,5 @@
-//! Lists of objects of all kinds: what leads to an object says in its two lowest bits, which handles have free, of which kind it is.
+//! Lists of objects of all kinds: what leads to an object says in its two lowest bits, which handles
+//! have free, of which kind it is.
 
 use core::ptr;
 

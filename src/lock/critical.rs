@@ -6,17 +6,18 @@ use mutex_traits::{ConstInit, ScopedRawMutex};
 
 /// A lock that masks interrupts, through the `critical-section` crate, while it is held.
 ///
-/// With it, every operation of a map may be called from every interrupt handler that it masks: the holder cannot be interrupted. (NMI
-/// and HardFault can interrupt it, and are to keep to what `SpinLock` allows; where several cores exclude each other, to looking up and
-/// overwriting known keys.) The map holds its lock for a short, bounded time
+/// With it, every operation of a map may be called from every interrupt handler that it masks: the holder cannot be
+/// interrupted. (NMI and HardFault can interrupt it, and are to keep to what `SpinLock` allows; where several cores
+/// exclude each other, to looking up and overwriting known keys.) The map holds its lock for a short, bounded time
 /// (see the crate's documentation).
 ///
-/// On a system with several cores, link an implementation of `critical-section` that excludes the other cores as well, as those of HALs
-/// for such chips do; `cortex-m`'s does not. Whoever enters a section then waits for the one of another core, also in a `try_`
-/// operation. On one core nobody waits, and `try_` operations give `WouldBlock` only from an NMI or a HardFault, and from a key's `Eq`.
+/// On a system with several cores, link an implementation of `critical-section` that excludes the other cores as well,
+/// as those of HALs for such chips do; `cortex-m`'s does not. Whoever enters a section then waits for the one of
+/// another core, also in a `try_` operation. On one core nobody waits, and `try_` operations give `WouldBlock` only
+/// from an NMI or a HardFault, and from a key's `Eq`.
 ///
-/// The lock is not reentrant, and says so: [`with_lock`](ScopedRawMutex::with_lock) within `with_lock` panics, which a key's
-/// `Eq` can bring about by calling the map it is in.
+/// The lock is not reentrant, and says so: [`with_lock`](ScopedRawMutex::with_lock) within `with_lock` panics, which a
+/// key's `Eq` can bring about by calling the map it is in.
 ///
 /// ```
 /// use twinmap::{CriticalSectionLock, FixedMap};

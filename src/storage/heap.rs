@@ -18,8 +18,8 @@ mod index;
 
 pub use index::HeapIndex;
 
-/// As many as contexts that store at the same time in a small system: `main`, interrupts of three priorities; or one for each
-/// stripe.
+/// As many as contexts that store at the same time in a small system: `main`, interrupts of three
+/// priorities; or one for each stripe.
 const SPARE_NODES: usize = if STRIPES == 1 { 4 } else { STRIPES };
 /// A removal of a key and the insertion of another are usually in turn.
 const SPARE_ENTRIES: usize = 2;

@@ -1,17 +1,18 @@
 //! Storage inside the map itself: no allocator, and nothing that points into it, so that a map may be moved.
 //!
-//! There are `N + SPARE` cells for nodes, as many for entries, and two tables. A handle is the number of a cell, times four.
+//! There are `N + SPARE` cells for nodes, as many for entries, and two tables. A handle is
+//! the number of a cell, times four.
 //!
 //! # Why the index is not one of heapless' maps
 //!
-//! `heapless::IndexMap` owns its keys, asks them for their hash at each insertion, and needs a power of two. Two of them
-//! would need `K: Clone`, would run `Hash` and `Clone` under the lock, where none of the user's code runs but what compares keys, and a slot
-//! takes 12 bytes for a 32-bit key and the number of an entry. For 64 keys and 4 spares that is 128 slots and 1,540
-//! bytes for each; an [`InlineIndex`] takes 272. It holds numbers of entries only, and so needs nothing of the keys. And none of them
-//! can be changed while others read it.
+//! `heapless::IndexMap` owns its keys, asks them for their hash at each insertion, and needs a power of two. Two of
+//! them would need `K: Clone`, would run `Hash` and `Clone` under the lock, where none of the user's code runs but what
+//! compares keys, and a slot takes 12 bytes for a 32-bit key and the number of an entry. For 64 keys and 4 spares that
+//! is 128 slots and 1,540 bytes for each; an [`InlineIndex`] takes 272. It holds numbers of entries only, and so needs
+//! nothing of the keys. And none of them can be changed while others read it.
 //!
-//! Nor would lookups gain. Of a `u32` in 64 (instructions, mean over all 64 scrambled keys; Cortex-M3 and M0, opt-level 3): in a full
-//! `FnvIndexMap` of 64 slots 183 and 212, in a full `FixedMap`, with its pin, 58 and 75.
+//! Nor would lookups gain. Of a `u32` in 64 (instructions, mean over all 64 scrambled keys; Cortex-M3 and M0, opt-level
+//! 3): in a full `FnvIndexMap` of 64 slots 183 and 212, in a full `FixedMap`, with its pin, 58 and 75.
 
 #[cfg(any(loom, shuttle))]
 use core::array;
@@ -38,8 +39,8 @@ pub struct Inline<K, V, const N: usize, const SPARE: usize> {
 
 /// `N + SPARE` in a row.
 ///
-/// In one `UnsafeCell`, out of which each is taken by itself: Miri looks at every place of what a reference covers, each time
-/// that the reference is handed on, but not into such a cell. (The tests take it a sixth of the time.)
+/// In one `UnsafeCell`, out of which each is taken by itself: Miri looks at every place of what a reference covers,
+/// each time that the reference is handed on, but not into such a cell. (The tests take it a sixth of the time.)
 struct Row<T, const N: usize, const SPARE: usize>(UnsafeCell<Arrays<T, N, SPARE>>);
 
 /// What a single array cannot say yet.
@@ -51,10 +52,10 @@ struct Arrays<T, const N: usize, const SPARE: usize> {
 
 /// A pool of cells, without a lock.
 ///
-/// Each cell says itself whether it is free, in its link, and one compare-and-swap on that word takes it. A list of free cells, of
-/// which the first is taken, would have to know that the first one's successor is still the same (ABA). Here a list is only a
-/// hint where to look: [`hint`](Self::hint), and in each free cell the hint from before it was released. Where the hint is
-/// outdated, all cells are looked at.
+/// Each cell says itself whether it is free, in its link, and one compare-and-swap on that word takes it. A list of
+/// free cells, of which the first is taken, would have to know that the first one's successor is still the same (ABA).
+/// Here a list is only a hint where to look: [`hint`](Self::hint), and in each free cell the hint from before it was
+/// released. Where the hint is outdated, all cells are looked at.
 struct Cells<T, const N: usize, const SPARE: usize> {
     /// The number of a cell that may be free; numbers begin with 1.
     hint: AtomicUsize,
@@ -63,8 +64,8 @@ struct Cells<T, const N: usize, const SPARE: usize> {
 
 #[repr(C)]
 struct Cell<T> {
-    /// [`IN_USE`] and, above it, what is next in a list; or, of a free cell, the number of another one that may be free, times
-    /// two, or 0 for the one that follows. A new map is all zeros, so that a `static` one takes no flash.
+    /// [`IN_USE`] and, above it, what is next in a list; or, of a free cell, the number of another one that may be
+    /// free, times two, or 0 for the one that follows. A new map is all zeros, so that a `static` one takes no flash.
     ///
     /// First, so that its address is the cell's.
     link: AtomicUsize,
@@ -107,8 +108,8 @@ impl<T, const N: usize, const SPARE: usize> Row<T, N, SPARE> {
     /// `index` is less than `LEN`.
     #[inline(always)]
     unsafe fn get_unchecked(&self, index: usize) -> &T {
-        // SAFETY: two arrays of the same type follow each other without padding, the pointer is to both, and the index within
-        // them (the caller's promise).
+        // SAFETY: two arrays of the same type follow each other without padding, the pointer is to both, and the index
+        // within them (the caller's promise).
         unsafe {
             // (A lookup takes four instructions more on a Cortex-M3 if the compiler does not hear of it.)
             assert_unchecked(index < Self::LEN);
@@ -136,8 +137,8 @@ impl<T, const N: usize, const SPARE: usize> Cells<T, N, SPARE> {
         Self { hint: AtomicUsize::new(0), cells: Row::from_fn(Cell::new) }
     }
 
-    /// `None` when all cells are in use; or when another context, during the call, released one that was looked at already and
-    /// took one that was not. (Operations that find no memory try again.)
+    /// `None` when all cells are in use; or when another context, during the call, released one that was looked at
+    /// already and took one that was not. (Operations that find no memory try again.)
     #[inline]
     fn reserve(&self) -> Option<*mut T> {
         let links = Links {
@@ -190,8 +191,9 @@ struct Links<'a> {
 }
 
 impl Links<'_> {
-    /// Looks at all cells, beginning with this one, and takes the first free one. 0: there is none; or another context, during
-    /// the call, released one that was looked at already and took one that was not. (Operations that find no memory try again.)
+    /// Looks at all cells, beginning with this one, and takes the first free one. 0: there is none; or another
+    /// context, during the call, released one that was looked at already and took one that was not. (Operations
+    /// that find no memory try again.)
     #[cfg_attr(not(small), cold)]
     #[inline(never)]
     fn search(self, mut number: usize) -> usize {
@@ -245,8 +247,8 @@ impl<K, V, const N: usize, const SPARE: usize> Inline<K, V, N, SPARE> {
 
 macro_rules! pool {
     ($cells:ident: $object:ty) => {
-        // SAFETY: a cell is taken by one compare-and-swap and is its owner's until it is released; its number, from 1 up,
-        // times four is neither null nor 1 and word-aligned; it stays where it is while the storage does.
+        // SAFETY: a cell is taken by one compare-and-swap and is its owner's until it is released; its number, from 1
+        // up, times four is neither null nor 1 and word-aligned; it stays where it is while the storage does.
         unsafe impl<K, V, const N: usize, const SPARE: usize> Pool<$object> for Inline<K, V, N, SPARE> {
             #[inline]
             fn reserve(&self) -> Option<*mut $object> {

@@ -1,7 +1,7 @@
 //! Where a map keeps its memory: names for types and bounds, of which nothing is called.
 //!
-//! `SyncMap` and `FixedMap` are one type, [`TwinMap`](crate::TwinMap), over one of these. A function for both of them is generic
-//! over the storage:
+//! `SyncMap` and `FixedMap` are one type, [`TwinMap`](crate::TwinMap), over one of these. A function for both of
+//! them is generic over the storage:
 //!
 //! ```
 //! use twinmap::storage::Storage;

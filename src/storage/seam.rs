@@ -35,8 +35,8 @@ pub unsafe trait Pool<T> {
     ///
     /// # Safety
     ///
-    /// The address is one that `locate` gave for a handle that is not released, with the provenance that it had (if there is no
-    /// [`Limit`]).
+    /// The address is one that `locate` gave for a handle that is not released, with the provenance that it
+    /// had (if there is no [`Limit`]).
     unsafe fn handle_at(&self, object: *mut T) -> *mut T;
 
     /// What follows in the list that this object is in. (Relaxed: whoever publishes a list does it by another word.)
@@ -50,12 +50,13 @@ pub unsafe trait Pool<T> {
     ///
     /// # Safety
     ///
-    /// As for `next`, and `next` is null or a handle of this storage, with a mark in its two lowest bits; or a hash, of which at least the
-    /// bits come back that an index uses.
+    /// As for `next`, and `next` is null or a handle of this storage, with a mark in its two lowest bits; or a hash, of
+    /// which at least the bits come back that an index uses.
     unsafe fn set_next(&self, handle: *mut T, next: Link);
 }
 
-/// What leads to the next object in a list of objects of several kinds: its handle, with a mark in the two lowest bits, or null.
+/// What leads to the next object in a list of objects of several kinds: its handle, with a mark
+/// in the two lowest bits, or null.
 pub(crate) type Link = *mut ();
 
 /// A list of objects that belongs to one owner.
@@ -89,8 +90,8 @@ pub trait Object {
     fn lifetime(&self) -> &Lifetime;
 }
 
-/// The index of a table: a set of handles of entries by their hash. `E` is the entry. An implementation calculates with the handles
-/// that it holds unchecked.
+/// The index of a table: a set of handles of entries by their hash. `E` is the entry. An implementation calculates with
+/// the handles that it holds unchecked.
 pub trait Index<E> {
     /// A place for an entry that was not found.
     type Vacant<'a>: Vacant<E>
@@ -106,7 +107,8 @@ pub trait Index<E> {
     ///
     /// # Safety
     ///
-    /// The handle was reserved from the storage that the index is of, is not in the index, and is taken out before it is released.
+    /// The handle was reserved from the storage that the index is of, is not in the index, and is
+    /// taken out before it is released.
     unsafe fn add(&mut self, hash: usize, entry: *mut E);
 
     /// Takes out the entry with this very handle.
@@ -121,8 +123,9 @@ pub trait Index<E> {
         unreachable!("a table that grows is not written while it is read")
     }
 
-    /// [`remove`](Self::remove), while others read the index, if the entry is there and `goes` says so then; with a limit only.
-    /// Whether it was taken out. Who has found it may go on from there, as long as nothing else is put into its memory.
+    /// [`remove`](Self::remove), while others read the index, if the entry is there and `goes` says so then;
+    /// with a limit only. Whether it was taken out. Who has found it may go on from there, as long as
+    /// nothing else is put into its memory.
     ///
     /// # Safety
     ///
@@ -137,7 +140,8 @@ pub trait Index<E> {
     /// How many entries can be added, at least.
     fn room(&self) -> usize;
 
-    /// The number of buckets: each entry is in one of them, and stays there while the index is not changed by its owner.
+    /// The number of buckets: each entry is in one of them, and stays there while the
+    /// index is not changed by its owner.
     fn buckets(&self) -> usize;
 
     /// The first entry in a bucket. None where there is no such bucket.
@@ -173,8 +177,8 @@ pub trait Vacant<E> {
 /// How many keys may be live, when that is fixed.
 ///
 /// All memory is there from the beginning then. Tables are of one size, and never fill up: an index takes all entries
-/// that there is memory for. What is missing is what somebody still uses. New keys are [linked](Index::link) into `read`, and there
-/// never is a `dirty`.
+/// that there is memory for. What is missing is what somebody still uses. New keys are [linked](Index::link) into
+/// `read`, and there never is a `dirty`.
 pub trait Limit {
     const LIMIT: Option<usize>;
 }

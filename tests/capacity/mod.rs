@@ -1,4 +1,5 @@
-//! Tests of what only the fixed map has, a capacity: `Full` exactly when it is, `Busy` only when somebody is pinned, and all sequences of at most `N` keys for ever.
+//! Tests of what only the fixed map has, a capacity: `Full` exactly when it is, `Busy` only when somebody is pinned,
+//! and all sequences of at most `N` keys for ever.
 
 mod sequences;
 

@@ -1,5 +1,5 @@
-//! Random sequences of operations with more keys than room, and as few spares as there may be, agree with a model that refuses the
-//! key beyond the capacity.
+//! Random sequences of operations with more keys than room, and as few spares as there may be, agree with a model that
+//! refuses the key beyond the capacity.
 
 use std::boxed::Box;
 use std::collections::BTreeMap;

@@ -12,8 +12,8 @@ use shuttle::thread;
 use twinmap::storage::Inline;
 use twinmap::{Equivalent, ErrorKind, FixedMap, FxBuildHasher, InsertError, IntoIter, Iter, Ref, ScopedRawMutex};
 
-/// For the test with most keys, and the one with most values that are overwritten under a pin. (In shuttle's schedules each
-/// bucket is a step, or more. To Miri, whatever looks at a table looks at all of it.)
+/// For the test with most keys, and the one with most values that are overwritten under a pin. (In shuttle's schedules
+/// each bucket is a step, or more. To Miri, whatever looks at a table looks at all of it.)
 const fn room(shuttle: usize, miri: usize, target: usize, host: usize) -> usize {
     if cfg!(shuttle) {
         shuttle

@@ -1,6 +1,6 @@
-//! Histories: what threads did to a map and what it returned, in the order of time; and whether one thread alone could have
-//! done it, each operation at one moment between its call and its return. The checker is the algorithm of Wing, Gong and Lowe
-//! (`todc-utils`).
+//! Histories: what threads did to a map and what it returned, in the order of time; and whether one thread alone
+//! could have done it, each operation at one moment between its call and its return. The checker is the algorithm of
+//! Wing, Gong and Lowe (`todc-utils`).
 //!
 //! Used with threads that run for real (`native`), and, by `tests/shuttle_*.rs`, with shuttle's.
 

@@ -93,8 +93,8 @@ fn promote_and_iter_release_the_lock_in_between() {
     }
 }
 
-/// Keys that were removed before the copy, and come back before it has come to them, while no step is done but those that somebody
-/// waits for: there is room for them beside what is yet to be copied.
+/// Keys that were removed before the copy, and come back before it has come to them, while no step is done but those
+/// that somebody waits for: there is room for them beside what is yet to be copied.
 #[test]
 fn keys_that_come_back_during_the_copy_have_room() {
     for keys in (64..1_024).step_by(if cfg!(miri) { 480 } else { 24 }) {

@@ -1,8 +1,8 @@
 //! A miss against the first insertion, which sets `amended`.
 //!
-//! Guards, in `src/dirty.rs`, that `seal` sets `amended` before the key is in `dirty`; in `src/map.rs`, that table and flag are
-//! loaded as one word; and that every access to both is sequentially consistent: a store that has returned is not
-//! overtaken by the same thread's next lookup of another key.
+//! Guards, in `src/dirty.rs`, that `seal` sets `amended` before the key is in `dirty`; in `src/map.rs`, that table and
+//! flag are loaded as one word; and that every access to both is sequentially consistent: a store that has returned is
+//! not overtaken by the same thread's next lookup of another key.
 
 use std::sync::Arc;
 
@@ -65,8 +65,8 @@ fn two_overwrites_are_not_both_missed() {
     stores_and_lookups_of_two_keys(5, &[1, 2]);
 }
 
-/// The insertion promotes a table while a reader misses: the reader's "not amended" must not be paired with the new table
-/// or the other way round.
+/// The insertion promotes a table while a reader misses: the reader's "not amended" must not be paired with the
+/// new table or the other way round.
 #[test]
 fn miss_against_promotion() {
     explore(5, || {

@@ -1,8 +1,8 @@
 //! `clear` against a fast store, an insertion and a removal.
 //!
-//! Guards, in `src/write.rs`, that the walk over the detached tables marks each entry with a swap whose result is looked at
-//! (`kill`): whatever a store put there until then is retired once and counted once; and that a store that comes later starts
-//! again, in the new tables.
+//! Guards, in `src/write.rs`, that the walk over the detached tables marks each entry with a swap whose result is
+//! looked at (`kill`): whatever a store put there until then is retired once and counted once; and that a store that
+//! comes later starts again, in the new tables.
 
 use std::sync::Arc;
 

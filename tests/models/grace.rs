@@ -1,8 +1,8 @@
 //! A reader's pin against retiring and freeing: both phases, and the flip between them.
 //!
-//! Guards, in `src/readers.rs`: the fence in `pin` and the fence in `poll` (without either, a reader's increment and its loads
-//! can pass the writer's unlinking and its look at the counter: the reader then uses what was freed); that `poll` looks at
-//! both phases; and `Release` in the unpin with `Acquire` in `poll`.
+//! Guards, in `src/readers.rs`: the fence in `pin` and the fence in `poll` (without either, a reader's increment and
+//! its loads can pass the writer's unlinking and its look at the counter: the reader then uses what was freed); that
+//! `poll` looks at both phases; and `Release` in the unpin with `Acquire` in `poll`.
 
 use std::sync::Arc;
 
@@ -48,8 +48,8 @@ fn reader_against_promotion_and_removal() {
     });
 }
 
-/// A pin keeps phase 0 above zero: the first poll finds phase 1 empty and flips. The reader that comes then may count in
-/// either phase, and the older pin goes.
+/// A pin keeps phase 0 above zero: the first poll finds phase 1 empty and flips. The reader that comes then may count
+/// in either phase, and the older pin goes.
 #[test]
 fn readers_in_both_phases() {
     explore(5, || {
@@ -94,8 +94,8 @@ fn reader_with_a_stale_phase() {
 }
 
 /// As above, with a collector that goes round again for what the writer retired: it has executed its own fence
-/// before, so that the one in `poll` is all there is. It may also add what the writer retires to what waits already: `extend`
-/// and its fence.
+/// before, so that the one in `poll` is all there is. It may also add what the writer retires to what waits
+/// already: `extend` and its fence.
 #[test]
 fn reader_with_a_stale_phase_and_another_collector() {
     explore(2, || {
@@ -120,8 +120,8 @@ fn reader_with_a_stale_phase_and_another_collector() {
     });
 }
 
-/// Whoever unpins and then reclaims must not overlook what a writer retired that still saw the pin: guards the fence at the
-/// beginning of `collect` in `src/garbage.rs`.
+/// Whoever unpins and then reclaims must not overlook what a writer retired that still saw the pin: guards the fence at
+/// the beginning of `collect` in `src/garbage.rs`.
 #[test]
 fn reclaiming_after_reading() {
     explore(5, || {

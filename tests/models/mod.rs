@@ -1,5 +1,5 @@
-//! Models of the races, for loom, written once: each map has a file beside this directory that says which `Map` is meant,
-//! and includes them.
+//! Models of the races, for loom, written once: each map has a file beside this directory that says which
+//! `Map` is meant, and includes them.
 //!
 //! Here is what they share: values that count themselves, and the bounds.
 //!
@@ -150,8 +150,9 @@ impl Drop for Model {
     }
 }
 
-/// Explores a model with at most `preemptions` switches away from a thread that could go on (fewer if the map has too many
-/// steps), or one more if `LOOM_MAX_PREEMPTIONS` asks for it: with each, there are some ten times as many executions.
+/// Explores a model with at most `preemptions` switches away from a thread that could go on (fewer if
+/// the map has too many steps), or one more if `LOOM_MAX_PREEMPTIONS` asks for it: with each, there are
+/// some ten times as many executions.
 ///
 /// A thread that blocks is not counted. Most faults in lock-free algorithms need one or two preemptions (Musuvathi and
 /// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
@@ -161,8 +162,8 @@ pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     assert!(executions > 10, "the model has next to nothing to explore");
 }
 
-/// Explores a model with the least of these numbers of preemptions, or with more if `LOOM_MAX_PREEMPTIONS` asks for it; returns how many
-/// executions there were.
+/// Explores a model with the least of these numbers of preemptions, or with more if `LOOM_MAX_PREEMPTIONS` asks for it;
+/// returns how many executions there were.
 pub fn executions(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) -> isize {
     let mut builder = loom::model::Builder::new();
     let preemptions = builder.preemption_bound.unwrap_or(0).clamp(*preemptions.start(), *preemptions.end());

@@ -1,5 +1,5 @@
-//! Every pair of operations on one key, from every state that a key can be in: what the two return, and what is in the map
-//! afterwards, is as if one had come after the other.
+//! Every pair of operations on one key, from every state that a key can be in: what the two return, and what is in the
+//! map afterwards, is as if one had come after the other.
 //!
 //! | | get | insert | get_or_insert | update | update_or_insert | compare_exchange | remove | remove_if | clear | iterate | promote |
 //! |---|---|---|---|---|---|---|---|---|---|---|---|
@@ -15,10 +15,11 @@
 //! | iterate | | | | | | | | | | + | + |
 //! | promote | | | | | | | | | | | + |
 //!
-//! Each `+` is explored by [`each_pair`], from each [state](Start), for both storages. What is not in the table is one of
-//! these: `contains_key` and `get_key_value` are `get`; `try_get`, `try_insert` and `try_remove` are the same code with a lock
-//! that is tried, which leaves early or does the same; `retain` is `iterate` with `remove_if`, entry by entry; `reclaim`, `len` and
-//! `garbage` touch no slot (`reclaim` ends each model); `get_mut`, `drain` and the like have the map to themselves.
+//! Each `+` is explored by [`each_pair`], from each [state](Start), for both storages. What is not in the table is
+//! one of these: `contains_key` and `get_key_value` are `get`; `try_get`, `try_insert` and `try_remove` are the same
+//! code with a lock that is tried, which leaves early or does the same; `retain` is `iterate` with `remove_if`, entry
+//! by entry; `reclaim`, `len` and `garbage` touch no slot (`reclaim` ends each model); `get_mut`, `drain` and the
+//! like have the map to themselves.
 //!
 //! Two threads, an operation each, and at most two preemptions, or, if `LOOM_MAX_PREEMPTIONS` asks for
 //! more, one more: there are hundreds of models, and some would have ten million executions. Three threads, and several
@@ -91,7 +92,8 @@ impl Act {
     }
 }
 
-/// A state: its name, how a map comes into it, and what is in it then. (Not asked of the map: a lookup could be what promotes it.)
+/// A state: its name, how a map comes into it, and what is in it then. (Not asked of the map: a
+/// lookup could be what promotes it.)
 pub type Start = (&'static str, fn(&Model), State);
 
 const EMPTY: Start = ("empty", |_| {}, [None; KEYS]);

@@ -1,10 +1,10 @@
 //! Two writers and a node that is used again (ABA).
 //!
-//! A writer loads the node in a slot, is overtaken by two stores of which the second could use that node's memory again,
-//! and then compares: its compare-and-swap must not succeed on the new value.
+//! A writer loads the node in a slot, is overtaken by two stores of which the second could use that node's memory
+//! again, and then compares: its compare-and-swap must not succeed on the new value.
 //!
-//! Guards, in `src/garbage.rs`, that a node goes back to the pool after a grace period only, and, in `src/write.rs`, that whoever
-//! compares is pinned since before it loaded the node.
+//! Guards, in `src/garbage.rs`, that a node goes back to the pool after a grace period only, and, in `src/write.rs`,
+//! that whoever compares is pinned since before it loaded the node.
 
 use std::sync::Arc;
 

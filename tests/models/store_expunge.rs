@@ -1,11 +1,11 @@
 //! A fast store against the expunging of its entry.
 //!
-//! The key is in `read`, DELETED. One thread stores it, which without `amended` needs no lock; the other inserts a new key,
-//! which starts a `dirty` and copies: it may expunge the entry at any moment.
+//! The key is in `read`, DELETED. One thread stores it, which without `amended` needs no lock; the other inserts a new
+//! key, which starts a `dirty` and copies: it may expunge the entry at any moment.
 //!
-//! Guards, in `src/entry.rs`, that both transitions are compare-and-swaps from DELETED (`revive`, `expunge`): with a plain
-//! swap in either, the store is lost in an entry that no table leads to; and, in `src/write.rs`, that who fails
-//! starts again under the lock.
+//! Guards, in `src/entry.rs`, that both transitions are compare-and-swaps from DELETED (`revive`, `expunge`): with a
+//! plain swap in either, the store is lost in an entry that no table leads to; and, in `src/write.rs`, that who
+//! fails starts again under the lock.
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ fn store_against_expunge() {
 /// Two stores and the copy: exactly one of the stores finds the key absent.
 #[test]
 fn two_stores_against_expunge() {
-    // (Three threads that all take the lock: of a `FixedMap`, two preemptions take a minute and a half, and three had not ended in half
-    // an hour.)
+    // (Three threads that all take the lock: of a `FixedMap`, two preemptions take a minute and a half, and three
+    // had not ended in half an hour.)
     explore(if GROWS { 3 } else { 2 }, || {
         let model = Model::with_promoted(&[1]);
         model.remove(1);

@@ -1,4 +1,5 @@
-//! The operations by the names that README.md has for them, the states of a map in which they are watched, and what is seen.
+//! The operations by the names that README.md has for them, the states of a map in which
+//! they are watched, and what is seen.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -263,7 +264,8 @@ impl Seen<'_> {
         self.grows && self.state.some_recent()
     }
 
-    /// Nothing but these takes the lock of a `FixedMap` other than by trying: what the table says of recent keys is not seen of it.
+    /// Nothing but these takes the lock of a `FixedMap` other than by trying: what the table says
+    /// of recent keys is not seen of it.
     pub fn never_waits(&self) -> bool {
         let waiting = ["insert", "get_or_insert", "update_or_insert", "promote", "clear"];
         !self.grows && !self.is_any_of(&waiting)

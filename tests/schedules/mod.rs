@@ -1,9 +1,9 @@
 //! Scenarios too large for loom, in schedules that shuttle chooses: at random, and by probabilistic concurrency testing
-//! (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010), which finds a fault
-//! that needs `DEPTH` orders of steps with a probability that has a lower bound.
+//! (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010), which
+//! finds a fault that needs `DEPTH` orders of steps with a probability that has a lower bound.
 //!
-//! Every access to an atomic is a point where another thread may go on. They all are sequentially consistent here: weaker
-//! orders are loom's. `TWINMAP_SCHEDULES` says how many schedules of each there are to be.
+//! Every access to an atomic is a point where another thread may go on. They all are sequentially consistent here:
+//! weaker orders are loom's. `TWINMAP_SCHEDULES` says how many schedules of each there are to be.
 
 #[path = "../models/lock.rs"]
 mod lock;
@@ -101,8 +101,8 @@ impl Drop for Value {
 
 type Values = crate::Map<u32, Value>;
 
-/// Readers that keep what they found, while others overwrite, remove, insert, promote and clear: what was found stays as
-/// it is, and in the end nothing is left that the map does not lead to.
+/// Readers that keep what they found, while others overwrite, remove, insert, promote and clear: what was found stays
+/// as it is, and in the end nothing is left that the map does not lead to.
 #[test]
 fn what_is_pinned_is_not_freed_and_all_else_is() {
     const KEYS: u32 = 3;

@@ -1,4 +1,5 @@
-//! A global allocator that counts for each thread, so that tests do not disturb each other, and that can be made to fail.
+//! A global allocator that counts for each thread, so that tests do not disturb each
+//! other, and that can be made to fail.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -48,8 +49,8 @@ impl Usage {
     }
 }
 
-/// Runs `f` with the `n`-th allocation of this thread failing, counted from 0, and all that follow unless it is to be only
-/// `one`. Also returns whether it came to that.
+/// Runs `f` with the `n`-th allocation of this thread failing, counted from 0, and all that follow unless it is to be
+/// only `one`. Also returns whether it came to that.
 pub fn failing_nth<R>(n: usize, one: bool, f: impl FnOnce() -> R) -> (R, bool) {
     FAIL.set(Fail::After { n, one });
     let result = f();

@@ -1,5 +1,5 @@
-//! Guards and iterators that are forgotten (`mem::forget`) are never unsound; what they keep is freed with the map, or when the map
-//! is nobody else's.
+//! Guards and iterators that are forgotten (`mem::forget`) are never unsound; what they keep is freed with the map,
+//! or when the map is nobody else's.
 
 #![allow(clippy::forget_non_drop)] // Whether they have a destructor is not what matters here.
 

@@ -115,7 +115,8 @@ fn garbage_of_a_long_pin_is_what_was_written_and_one_reclaim_frees_it() {
     assert!(!map.garbage().is_empty());
     assert_eq!(map.garbage().values, values);
     assert_eq!(map.garbage().entries, keys as usize);
-    // The tables: those of the promotions, of which removals make some, each half the size. (A fixed map has one for good.)
+    // The tables: those of the promotions, of which removals make some, each half the size.
+    // (A fixed map has one for good.)
     let tables = if GROWS { 1..=12 } else { 0..=0 };
     assert!(tables.contains(&map.garbage().tables), "{:?}", map.garbage());
     assert_eq!(seen.iter().map(|value| value.id()).sum::<u32>(), (0..keys).sum());

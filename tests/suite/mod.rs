@@ -1,6 +1,6 @@
 //! Tests of the public API, written once: each map and lock has a file beside this directory that says which `Map` is
-//! meant, and includes them. Those of on-target/suite, for cores without an operating system, include them as well: there,
-//! `std` is what on-target has under its names.
+//! meant, and includes them. Those of on-target/suite, for cores without an operating system, include them as well:
+//! there, `std` is what on-target has under its names.
 //!
 //! With `--cfg threads_only`, what has threads is built, and little else: all of it takes minutes to optimise.
 #![cfg_attr(threads_only, expect(dead_code, reason = "helpers of what is left out"))]

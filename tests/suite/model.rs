@@ -298,7 +298,8 @@ fn run<S: BuildHasher + Default>(steps: &[Step], force: Force, check_each: bool)
     promotions
 }
 
-/// Runs `test` on many sequences; it returns how many promotions there were, and where the map grows there have to be some.
+/// Runs `test` on many sequences; it returns how many promotions there were, and where the
+/// map grows there have to be some.
 fn for_all(cases: usize, keys: u32, len: Range<usize>, test: impl Fn(&[Step]) -> usize) {
     let promotions = Cell::new(0);
     sequences::for_all(cases, CHOICES, keys, len, |steps| promotions.set(promotions.get() + test(steps)));

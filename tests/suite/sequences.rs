@@ -1,5 +1,5 @@
-//! Random sequences of operations: from proptest, which finds the shortest that fails, or where it does not run, simply random
-//! ones, the same each time.
+//! Random sequences of operations: from proptest, which finds the shortest that fails, or where it does not run, simply
+//! random ones, the same each time.
 
 use std::fmt::Debug;
 use std::ops::Range;

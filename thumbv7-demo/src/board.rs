@@ -27,7 +27,8 @@ struct Register(usize);
 
 impl Register {
     fn read(&self) -> u32 {
-        // SAFETY: every `Register` of this program is one of UART0's, or of the timer that stands for it: nobody else's.
+        // SAFETY: every `Register` of this program is one of UART0's, or of the timer
+        // that stands for it: nobody else's.
         unsafe { (self.0 as *const u32).read_volatile() }
     }
 

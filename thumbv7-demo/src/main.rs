@@ -1,13 +1,14 @@
 //! A CAN frame cache: twinmap where it's meant to be used, between a program and its interrupts.
 //!
-//! UART0 receives a log of CAN frames ([`candump`]); its interrupt handler ([`uart`]) keeps the latest frame of each
-//! identifier ([`cache`]). SysTick, at a higher priority, looks after the identifiers that were subscribed to
-//! ([`watch`]). Main, which both interrupt at any instruction, subscribes to what is busiest and prints it ([`report`]).
-//! None of them takes a lock around its use of the three maps, and a lookup masks no interrupt (but for a moment on a core
-//! without compare-and-swap). [`board`] says what the maps are: `SyncMap` with a heap, `FixedMap` without.
+//! UART0 receives a log of CAN frames ([`candump`]); its interrupt handler ([`uart`]) keeps the latest frame
+//! of each identifier ([`cache`]). SysTick, at a higher priority, looks after the identifiers that were
+//! subscribed to ([`watch`]). Main, which both interrupt at any instruction, subscribes to what is busiest and
+//! prints it ([`report`]). None of them takes a lock around its use of the three maps, and a lookup masks no
+//! interrupt (but for a moment on a core without compare-and-swap). [`board`] says what the maps are:
+//! `SyncMap` with a heap, `FixedMap` without.
 //!
-//! Arguments: `bytes=N`, the log's length; `dump`, to print the cache in the end for the host to compare; and `progress`, to print
-//! how far the log is at each percent.
+//! Arguments: `bytes=N`, the log's length; `dump`, to print the cache in the end for the host to compare; and
+//! `progress`, to print how far the log is at each percent.
 
 #![no_std]
 #![no_main]

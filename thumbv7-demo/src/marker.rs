@@ -1,5 +1,5 @@
-//! Markers of what is done, for the plugin of benches/mcu that writes down at which instruction each was: hints, which do
-//! nothing on this core. Without the feature `replay` there are none.
+//! Markers of what is done, for the plugin of benches/mcu that writes down at which instruction each was: hints, which
+//! do nothing on this core. Without the feature `replay` there are none.
 
 /// What begins. An interrupt may come anywhere within it, and its handler ends before it does.
 #[derive(Clone, Copy)]

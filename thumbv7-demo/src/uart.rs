@@ -136,8 +136,8 @@ fn set_clock(now_us: u64) {
     });
 }
 
-/// The interrupt handler's work: drains the FIFO. While a frame waits it leaves the rest to the sender, which has to stop
-/// then, and lets main run until it calls [`resume`].
+/// The interrupt handler's work: drains the FIFO. While a frame waits it leaves the rest to the sender, which has to
+/// stop then, and lets main run until it calls [`resume`].
 pub fn on_interrupt() {
     cache::MAIN.note_interrupt();
     let Some(receiver) = critical_section::with(|cs| RECEIVER.borrow(cs).take()) else {

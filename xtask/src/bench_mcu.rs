@@ -1,7 +1,8 @@
-//! `cargo xtask bench-mcu`: how many instructions the maps' operations take on microcontrollers, counted exactly, and how
-//! many bytes; and whether any of that became more.
+//! `cargo xtask bench-mcu`: how many instructions the maps' operations take on microcontrollers, counted exactly, and
+//! how many bytes; and whether any of that became more.
 //!
-//! benches/mcu has the firmware, and a plugin for QEMU that counts. Its figures are the same each time, for the same compiler.
+//! benches/mcu has the firmware, and a plugin for QEMU that counts. Its figures are the same
+//! each time, for the same compiler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -120,8 +121,8 @@ pub fn plugin() -> Result<String> {
     Ok(plugin)
 }
 
-/// Another path to the repository, the same wherever it lies. A crate's symbols depend on its path, and on their order depends
-/// what is inlined where: between two checkouts, figures would differ by some instructions.
+/// Another path to the repository, the same wherever it lies. A crate's symbols depend on its path, and on their order
+/// depends what is inlined where: between two checkouts, figures would differ by some instructions.
 pub fn link() -> Result<PathBuf> {
     // Not the directory that TMPDIR says: always the same.
     let link = PathBuf::from("/tmp/twinmap-bench-mcu");

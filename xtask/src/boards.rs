@@ -21,7 +21,8 @@ pub struct Board {
     smp: &'static str,
     /// Which suites run there.
     pub suites: Size,
-    /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the board's timer, or a little longer.
+    /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the
+    /// board's timer, or a little longer.
     shift: u32,
     /// Not in a normal run: other boards have its instructions, and its stand-in for compare-and-swap.
     pub repeats: bool,
@@ -142,8 +143,8 @@ pub fn names() -> Vec<PossibleValue> {
 pub enum Clock {
     /// The host's. Several cores run in parallel.
     Real,
-    /// An instruction lasts so many times 2 of what it must to last a tick; runs are repeatable, and interrupts come between
-    /// any two instructions. Several cores take turns.
+    /// An instruction lasts so many times 2 of what it must to last a tick; runs are repeatable, and interrupts come
+    /// between any two instructions. Several cores take turns.
     Instructions { finer: u32 },
 }
 

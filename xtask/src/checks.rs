@@ -128,7 +128,8 @@ fn clippy(effort: Effort) -> Result<Outcome> {
         let all = if *set == ALL_FEATURES { "--all-targets" } else { "--lib" };
         with_features(cargo("clippy"), set).args([all]).args(deny).run()?;
     }
-    // Code differs by what a core can do at most: sets of features differ on one of each kind, of which one is the host.
+    // Code differs by what a core can do at most: sets of features differ on one of each
+    // kind, of which one is the host.
     let sets = |triple| if effort.long || triple == WITHOUT_CAS { FEATURE_SETS } else { &[ALL_FEATURES] };
     for (triple, polyfill) in builds() {
         for set in sets(triple) {
@@ -267,8 +268,8 @@ fn shuttle(effort: Effort) -> Result<Outcome> {
 }
 
 fn miri(effort: Effort) -> Result<Outcome> {
-    /// What an interpreter has time for in a normal run: the tests that share a map between threads, and those of what is
-    /// freed when. `--long` runs all, by both models of borrowing.
+    /// What an interpreter has time for in a normal run: the tests that share a map between threads, and those of what
+    /// is freed when. `--long` runs all, by both models of borrowing.
     const GROWING: &[&str] = &["concurrent", "memory::what"];
     /// The same algorithm over the other storage: what is done with its cells, by one thread, and by some.
     const FIXED: &[&str] = &["capacity", "memory::what", "concurrent::drops", "concurrent::a_pinned_reader"];

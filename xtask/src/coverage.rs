@@ -8,14 +8,15 @@ use crate::cmd::Cmd;
 use crate::matrix::TESTED;
 use crate::setup;
 
-/// The least, in percent of all lines. The rest is: evaluated at compile time; abort, when an allocation fails; a race that tests
-/// of one core hardly ever meet; and what cannot be, but has to be written.
+/// The least, in percent of all lines. The rest is: evaluated at compile time; abort, when an allocation fails; a race
+/// that tests of one core hardly ever meet; and what cannot be, but has to be written.
 const LINES: u32 = 95;
 
 /// Of src/ and nothing else; `steps.rs` is a test.
 const NOT_SRC: &str = r"/src/steps\.rs$";
 
-/// Runs the tests, prints a table of files and the lines that were not run, and writes the sources with the counts beside them.
+/// Runs the tests, prints a table of files and the lines that were not run, and writes the
+/// sources with the counts beside them.
 pub fn run() -> Result<()> {
     setup::nightly_with(&["llvm-tools"])?; // For the branches.
     setup::subcommand("llvm-cov")?;

@@ -1,4 +1,5 @@
-//! The examples: single files for a host, and firmware, packages of their own that run under QEMU. Each has to end well, and to say so.
+//! The examples: single files for a host, and firmware, packages of their own that run under QEMU. Each
+//! has to end well, and to say so.
 
 mod c;
 mod defmt;

@@ -1,4 +1,5 @@
-//! `cargo xtask faults`: plants faults, one at a time, in a copy of the crate, and sees that a check finds each of them.
+//! `cargo xtask faults`: plants faults, one at a time, in a copy of the crate, and sees
+//! that a check finds each of them.
 //!
 //! What a check is worth is what it finds. docs/verification.md has them in a table, which a test compares.
 

@@ -1,4 +1,5 @@
-//! Runs an image of tests under QEMU. Where a test fails or hangs, the image cannot go on: it is started again, with the next test.
+//! Runs an image of tests under QEMU. Where a test fails or hangs, the image cannot go on: it is
+//! started again, with the next test.
 
 use std::io::{self, Read};
 use std::process::{ChildStdout, Stdio};
@@ -12,7 +13,8 @@ use crate::boards::{Board, HARMLESS};
 use crate::cmd::Cmd;
 use crate::target::Suite;
 
-/// A test that prints nothing for so long hangs. All of an image takes some 20 s on a fast machine, and most tests less than 1 s.
+/// A test that prints nothing for so long hangs. All of an image takes some 20 s on a fast
+/// machine, and most tests less than 1 s.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What came of an image's tests.

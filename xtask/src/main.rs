@@ -48,8 +48,8 @@ enum Task {
         /// The board that the firmware is for
         #[arg(long, value_enum, default_value_t = Board::Lm3s6965evb)]
         board: Board,
-        /// Instead, count for how long interrupts are masked on the log that is shipped, here and with plain maps in critical
-        /// sections, and compare with benches/demo.json
+        /// Instead, count for how long interrupts are masked on the log that is shipped, here and with plain maps in
+        /// critical sections, and compare with benches/demo.json
         #[arg(long, conflicts_with_all = ["board", "file"])]
         compare: bool,
         /// Write benches/demo.json anew, and the README's chart
@@ -97,7 +97,8 @@ enum Task {
     RunDefmt { image: PathBuf },
     /// Measure what a FixedMap takes of a firmware's RAM and flash, and compare it with the budget
     Size,
-    /// Count the instructions of operations on microcontrollers, under QEMU; print tables, and compare with benches/mcu.json
+    /// Count the instructions of operations on microcontrollers, under QEMU; print tables,
+    /// and compare with benches/mcu.json
     BenchMcu {
         /// Write benches/mcu.json anew, and docs/instructions.md
         #[arg(long)]

@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: whether the tests notice when something in src/ is changed.
 //!
-//! .cargo/mutants.toml says which changes cargo-mutants makes, and which tests are to fail or not to end. The mutants that nothing
-//! noticed have to be in docs/mutants.md, with the reason; and what is in there has to be a mutant.
+//! .cargo/mutants.toml says which changes cargo-mutants makes, and which tests are to fail or not to end. The mutants
+//! that nothing noticed have to be in docs/mutants.md, with the reason; and what is in there has to be a mutant.
 
 use std::collections::BTreeSet;
 use std::fs::read_to_string;

@@ -1,5 +1,5 @@
-//! The package as it would be published: what is in it, that it passes its tests by itself, and that what it asks for of others is
-//! enough.
+//! The package as it would be published: what is in it, that it passes its tests by itself, and that what
+//! it asks for of others is enough.
 
 use std::path::Path;
 
@@ -36,8 +36,8 @@ pub fn run() -> Result<()> {
     Cmd::new("tar -xf").args([&archive]).at(outside.path()).run()?;
     let name = Path::new(&archive).file_stem().context("it has no name")?;
     let package = outside.path().join(name);
-    // Of its own, and without what was built of an earlier package: all files of a package are of the same old date, by which Cargo
-    // cannot see that one has changed.
+    // Of its own, and without what was built of an earlier package: all files of a package are of the same old date, by
+    // which Cargo cannot see that one has changed.
     let target = root().join("target/unpacked");
     let cargo = |line: &str, features: &str| {
         let cargo = Cmd::new(&format!("cargo {line} --no-default-features --features {features} --target-dir"));

@@ -1,5 +1,5 @@
-//! What README.md tells a newcomer to do is done, from its own text: the program of five minutes is built and run, each message under
-//! Troubleshooting is brought about, and what is quoted is compared.
+//! What README.md tells a newcomer to do is done, from its own text: the program of five minutes is built and run, each
+//! message under Troubleshooting is brought about, and what is quoted is compared.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use crate::cmd::{Cmd, Folder, files, root};
 use crate::matrix::{DEMO, WITHOUT_CAS};
 use crate::setup;
 
-/// Builds and runs the program of "In five minutes", as somebody would who has nothing but the README; then brings about the messages.
+/// Builds and runs the program of "In five minutes", as somebody would who has nothing but the README;
+/// then brings about the messages.
 pub fn run() -> Result<()> {
     setup::targets(&[DEMO, WITHOUT_CAS])?;
     setup::qemu("qemu-system-arm")?;
@@ -37,7 +38,8 @@ fn five_minutes(text: &str, home: &Path) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Runs the commands of a console in `dir`, which `cd` changes, and compares what they print with what follows each, if anything does.
+/// Runs the commands of a console in `dir`, which `cd` changes, and compares what they print with what
+/// follows each, if anything does.
 fn shell(console: &str, dir: &mut PathBuf) -> Result<()> {
     for typed in format!("\n{console}").split("\n$ ").skip(1) {
         let (command, expected) = typed.split_once('\n').unwrap_or((typed, ""));

@@ -116,7 +116,8 @@ fn program_of(program: &str, packages: &str, about: &str) -> Result<()> {
     Ok(())
 }
 
-/// Keeps others of these tasks from installing anything as long as the file is open: rustup and apt-get want to be alone.
+/// Keeps others of these tasks from installing anything as long as the file is open:
+/// rustup and apt-get want to be alone.
 fn alone() -> Result<File> {
     let path = root().join("target/setup.lock");
     let lock = fs::create_dir_all(root().join("target")).and_then(|()| File::create(&path)).and_then(|file| {

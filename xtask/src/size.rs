@@ -1,7 +1,7 @@
 //! `cargo xtask size`: what a `FixedMap` takes of a microcontroller's RAM and flash, and whether that is within budget.
 //!
-//! Two firmwares are compared that differ in the map and its calls only; size/ has them, and the same with other maps, for
-//! `cargo xtask bench-mcu`.
+//! Two firmwares are compared that differ in the map and its calls only; size/ has them, and the same with other
+//! maps, for `cargo xtask bench-mcu`.
 
 use std::path::Path;
 
@@ -73,7 +73,8 @@ fn measure(target: &'static str) -> Result<Row> {
     Ok(Row { target, empty, fixed, map })
 }
 
-/// The flash that each map adds, ours and others, in bytes. `target_dir` is below the repository's root, to which `link` leads.
+/// The flash that each map adds, ours and others, in bytes. `target_dir` is below the
+/// repository's root, to which `link` leads.
 pub fn flash(target: &str, target_dir: &str, link: &Path) -> Result<Vec<(&'static str, u64)>> {
     let folder = root().join(target_dir);
     let build = Cmd::new("cargo build --release --features others --target-dir").args([&*folder.to_string_lossy()]);

@@ -62,8 +62,8 @@ impl<'a, S: Shape, M: Subject<S::Key>> Run<'a, S, M> {
         })
     }
 
-    /// On fresh maps if the shape wants that, each for all operations or for a batch; what a batch has beyond `operations`
-    /// is not counted.
+    /// On fresh maps if the shape wants that, each for all operations or for a batch; what a batch has
+    /// beyond `operations` is not counted.
     fn batches(&mut self, operations: u64, once: impl Fn(&S, &M, u64) -> Duration) -> Duration {
         let batch = S::BATCH.unwrap_or(operations);
         let batches = operations.div_ceil(batch);

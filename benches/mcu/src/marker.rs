@@ -1,9 +1,9 @@
-//! Markers: instructions that do nothing and that no compiler emits. They are hints, `hint #8` to `hint #13`, without a meaning
-//! on these cores. (A move of a register to itself a compiler does emit, as a conditional one.)
+//! Markers: instructions that do nothing and that no compiler emits. They are hints, `hint #8` to `hint #13`, without a
+//! meaning on these cores. (A move of a register to itself a compiler does emit, as a conditional one.)
 //!
-//! The plugin writes down at which instruction each was. The rig reads from that, in this order: the next row begins (the
-//! line for it is printed before), an operation begins, it ends; and within it, the allocator begins, it ends and what follows is
-//! the rig's own, the operation goes on.
+//! The plugin writes down at which instruction each was. The rig reads from that, in this order: the next row begins
+//! (the line for it is printed before), an operation begins, it ends; and within it, the allocator begins, it ends and
+//! what follows is the rig's own, the operation goes on.
 
 use core::arch::asm;
 

@@ -4,8 +4,8 @@
 //! middle of what they do, also while the lock is held: it looks known keys up, overwrites them, and for the rest calls
 //! `try_insert`, which never waits.
 //!
-//! What it costs: what SysTick could not insert, it tries at the next tick. With a `CriticalSectionLock` it could always
-//! insert, and would be late by a step under the lock now and then.
+//! What it costs: what SysTick could not insert, it tries at the next tick. With a `CriticalSectionLock` it could
+//! always insert, and would be late by a step under the lock now and then.
 
 #![no_std]
 #![no_main]

@@ -1,11 +1,13 @@
-//! Settings that outlive a reset: main writes a map to a page of flash, by serde and postcard, and reads it at the start.
+//! Settings that outlive a reset: main writes a map to a page of flash, by serde and
+//! postcard, and reads it at the start.
 //!
-//! Meanwhile a handler goes on changing settings. The number of entries comes first in postcard's format: if the handler
-//! inserts or removes one while main is writing, that is an error, and main writes again. A page that was not written to
-//! the end, or by a version with more settings, is an error too, and the settings are what they are by default.
+//! Meanwhile a handler goes on changing settings. The number of entries comes first in postcard's format:
+//! if the handler inserts or removes one while main is writing, that is an error, and main writes again. A
+//! page that was not written to the end, or by a version with more settings, is an error too, and the
+//! settings are what they are by default.
 //!
-//! What it costs: writing is an iteration, which takes the lock in short steps before it begins, and none while it lasts.
-//! Nothing is allocated: `FixedMap` has its memory inside, and the page is a slice.
+//! What it costs: writing is an iteration, which takes the lock in short steps before it begins, and none while it
+//! lasts. Nothing is allocated: `FixedMap` has its memory inside, and the page is a slice.
 
 #![no_std]
 #![no_main]

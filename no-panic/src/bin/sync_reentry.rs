@@ -1,5 +1,5 @@
-//! What may wait for the lock that masks interrupts, in a map that grows. The lock can panic, and says so: when it is held
-//! by who waits, which a key's `Eq` can bring about.
+//! What may wait for the lock that masks interrupts, in a map that grows. The lock can panic, and says so: when it is
+//! held by who waits, which a key's `Eq` can bring about.
 #![no_std]
 #![no_main]
 

@@ -33,7 +33,8 @@ pub fn count() -> usize {
 
 /// Lets another hart run, where they take turns (-icount).
 ///
-/// They do so when one waits for an interrupt. Here that is one that is pending already: it ends the wait, and is not taken.
+/// They do so when one waits for an interrupt. Here that is one that is pending already: it
+/// ends the wait, and is not taken.
 pub fn pass_turn() {
     // SAFETY: interrupts are disabled while this one is not masked.
     unsafe {
@@ -63,8 +64,8 @@ pub fn wake_others() {
 /// Waits for `wake_others`.
 pub fn sleep() {
     riscv::interrupt::disable();
-    // SAFETY: interrupts are disabled while this one is not masked, and the register is there for this hart. What `run` is
-    // given is no critical section.
+    // SAFETY: interrupts are disabled while this one is not masked, and the register is there for this hart. What `run`
+    // is given is no critical section.
     unsafe {
         mie::set_msoft();
         riscv::asm::wfi();

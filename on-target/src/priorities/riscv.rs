@@ -1,4 +1,5 @@
-//! The CLINT knows no priorities. The software interrupt is the lower one here, by letting the timer's in while it runs.
+//! The CLINT knows no priorities. The software interrupt is the lower one here, by
+//! letting the timer's in while it runs.
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

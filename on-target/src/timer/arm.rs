@@ -27,8 +27,8 @@ pub fn again(ticks: u32, handler: fn()) {
 /// What the timer counts down from after its interrupt is due.
 const RELOAD: u32 = 0xFF_FFFF;
 
-/// As long as it takes until the registers are written and the first reload is done with, in ticks, if an instruction takes
-/// at most 10.
+/// As long as it takes until the registers are written and the first reload is done with, in ticks, if
+/// an instruction takes at most 10.
 const START: u32 = 120;
 
 /// Counts ticks from now on.

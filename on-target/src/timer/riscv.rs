@@ -37,8 +37,8 @@ const START: u32 = 380;
 pub fn again(ticks: u32, handler: fn()) {
     stop();
     super::set_handler(handler);
-    // SAFETY: this hart's registers, which nothing else has, and whose interrupt is masked until both halves are there. Under
-    // QEMU, a write to one of them takes long.
+    // SAFETY: this hart's registers, which nothing else has, and whose interrupt is masked until both halves are there.
+    // Under QEMU, a write to one of them takes long.
     unsafe {
         let mtimecmp = MTIMECMP.add(2 * cores::id());
         let at = now() + u64::from(ticks);

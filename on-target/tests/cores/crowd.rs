@@ -1,7 +1,7 @@
 //! All cores do everything there is, on one map, and are interrupted by their timers meanwhile.
 //!
-//! Some keys belong to one core, which knows what each of its operations on them has to find. Some are counters, whose totals
-//! have to be exact. On the others, anything goes.
+//! Some keys belong to one core, which knows what each of its operations on them has to find. Some are counters, whose
+//! totals have to be exact. On the others, anything goes.
 
 use core::array;
 use core::sync::atomic::Ordering::SeqCst;
@@ -20,8 +20,8 @@ const ROUNDS: u32 = if cfg!(target_arch = "arm") { 200_000 } else { 10_000 };
 const MOST_ROUNDS: u32 = 1000 * ROUNDS;
 /// What is enough: as many writes of each of the others.
 const ENOUGH: u32 = 20;
-/// As many retired objects let a core wait before it goes on. (A core that the host has put aside in the midst of an operation
-/// keeps all of them.)
+/// As many retired objects let a core wait before it goes on. (A core that the host has put aside in the midst of
+/// an operation keeps all of them.)
 const MUCH: usize = 200;
 
 // The keys. There are no more of them than a fixed map takes, which so is never full.
@@ -312,7 +312,8 @@ impl<'a, M: Subject> Member<'a, M> {
     fn wait_for_memory(&mut self) {
         let count = |Garbage { values, entries, tables }| values + entries + tables;
         let garbage = count(self.map.garbage());
-        // Each of the others has yet to look, after a round and an interrupt, of which one may have retired most of a map.
+        // Each of the others has yet to look, after a round and an interrupt, of which one
+        // may have retired most of a map.
         assert!(garbage <= MUCH + CORES * 4 * CAPACITY, "{garbage} objects are not freed");
         self.crowd.most_garbage.fetch_max(garbage, SeqCst);
         for turn in 0.. {

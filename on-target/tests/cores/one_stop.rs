@@ -1,5 +1,5 @@
-//! One operation of the second core at every instruction of each of the first's. What both did, and what is in the map afterwards,
-//! must be what one after the other would have done.
+//! One operation of the second core at every instruction of each of the first's. What both did, and what is in the map
+//! afterwards, must be what one after the other would have done.
 
 use std::value::living;
 use std::{note, timer};
@@ -10,7 +10,8 @@ use crate::serial::{Contents, KEYS, Op, perform};
 use crate::subject::{SectionFixed, SectionGrowing, SpinFixed, SpinGrowing, Subject};
 use crate::turns;
 
-/// What comes before: keys 1 and 2 are known, 3 is recent, 4 was removed and is expunged; or all are known, and 4 was removed.
+/// What comes before: keys 1 and 2 are known, 3 is recent, 4 was removed and is expunged; or
+/// all are known, and 4 was removed.
 const STATES: [&[Op]; 2] = [
     &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(4, 44), Op::Promote, Op::Remove(4), Op::Insert(3, 33)],
     &[Op::Insert(1, 11), Op::Insert(2, 22), Op::Insert(3, 33), Op::Insert(4, 44), Op::Promote, Op::Remove(4)],
@@ -59,8 +60,8 @@ const WITHOUT_WAITING: [&[Op]; 4] = [
     &[Op::TryInsert(9, 62), Op::TryUpdateOrInsert(3, 63)],
     &[Op::TryRemove(1), Op::TryRemove(3), Op::TryInsert(5, 64)],
 ];
-/// With a spinlock the second core may wait for it: then the first one goes on until its operation has ended. To find out that
-/// this is so takes long, and so it comes at one point of as many.
+/// With a spinlock the second core may wait for it: then the first one goes on until its operation has ended. To find
+/// out that this is so takes long, and so it comes at one point of as many.
 const RARELY: usize = 16;
 
 /// After as many ticks each time, a fixed map is filled, which takes far longer than all the rest.
@@ -75,7 +76,8 @@ fn part_for<M: Subject>(n: usize) -> (&'static [Op], bool) {
     }
 }
 
-/// Performs `op` on a new map in that state, with the other's part coming `ticks` after it begins; whether before its end.
+/// Performs `op` on a new map in that state, with the other's part coming `ticks` after it
+/// begins; whether before its end.
 fn at_one_point<M: Subject>(state: &[Op], op: Op, part: &'static [Op], ticks: u32) -> bool {
     let (map, before) = in_state::<M>(state);
     lend(&map, part);

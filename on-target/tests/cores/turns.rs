@@ -20,8 +20,8 @@ static ENDED: AtomicBool = AtomicBool::new(false);
 static STOPS: AtomicUsize = AtomicUsize::new(0);
 static GAP: AtomicU32 = AtomicU32::new(0);
 
-/// No part on such small maps takes a fourth as many instructions. (Who is not waiting after so long would be thought to, and kept
-/// from giving back what the first one then waits for.)
+/// No part on such small maps takes a fourth as many instructions. (Who is not waiting after so long would be thought
+/// to, and kept from giving back what the first one then waits for.)
 const LONG: u32 = 16_000;
 /// As long, in ticks.
 static LONG_TICKS: AtomicU32 = AtomicU32::new(0);
@@ -68,8 +68,8 @@ pub fn with(first: impl Fn() + Sync, part: impl Fn() + Sync) {
     });
 }
 
-/// Performs `operation` with the second core's part after so many ticks; and, if there are more `stops`, again, after each `gap`.
-/// Also returns how many of them came before the operation's end.
+/// Performs `operation` with the second core's part after so many ticks; and, if there are more `stops`, again, after
+/// each `gap`. Also returns how many of them came before the operation's end.
 #[inline(always)]
 pub fn stopping<R>(ticks: u32, stops: usize, gap: u32, operation: impl FnOnce() -> R) -> (R, usize) {
     WAITS.store(false, Release);

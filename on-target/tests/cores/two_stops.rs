@@ -1,5 +1,5 @@
-//! A value that the first core holds while the second one does its part twice: for what a grace period waits, and for what the
-//! next one does.
+//! A value that the first core holds while the second one does its part twice: for what a grace period waits,
+//! and for what the next one does.
 
 use core::sync::atomic::Ordering::SeqCst;
 
@@ -19,7 +19,8 @@ fn part<M: Hold>(map: &M, which: usize, number: u32) {
     match which {
         // The memory of the value before last is used again.
         0 => (0..3).for_each(|i| _ = map.insert(0, number + i)),
-        // Under a pin of its own, which sends later readers to the other counter; one that is about to count does not know yet.
+        // Under a pin of its own, which sends later readers to the other counter; one that is
+        // about to count does not know yet.
         1 => {
             map.hold::<0, _>(|_| _ = map.insert(0, number));
             map.reclaim();
@@ -52,8 +53,8 @@ fn next_part<M: Hold>() {
     part(map, BOTH[done].load(SeqCst), 100 * (done as u32 + 1));
 }
 
-/// Looks a value up and uses it, with a part of the other core's after some ticks, and another one `gap` ticks later. How many of
-/// them came before the end.
+/// Looks a value up and uses it, with a part of the other core's after some ticks, and another one `gap` ticks later.
+/// How many of them came before the end.
 fn at_two_points<M: Hold>(parts: [usize; 2], ticks: u32, gap: u32) -> usize {
     let map = M::default();
     assert_eq!((map.insert(0, 1), map.insert(1, 2)), (Ok(None), Ok(None)));

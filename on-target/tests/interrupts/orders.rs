@@ -1,4 +1,5 @@
-//! Orders to another context, an interrupt or a core, that carries them out in the midst of an operation; and what must come of both.
+//! Orders to another context, an interrupt or a core, that carries them out in the midst of an
+//! operation; and what must come of both.
 
 use core::cell::Cell;
 
@@ -56,8 +57,8 @@ pub fn in_state<M: Subject>(state: &[Op]) -> (M, Contents) {
     (map, contents)
 }
 
-/// Whether `op` and the orders came to what they come to one after the other, and left the same. The operation is under way all
-/// the time that the orders are carried out: it may take effect before, after, or in between.
+/// Whether `op` and the orders came to what they come to one after the other, and left the same. The operation is under
+/// way all the time that the orders are carried out: it may take effect before, after, or in between.
 pub fn is_serial(
     before: &Contents,
     (op, outcome): (Op, Outcome),
@@ -76,8 +77,8 @@ pub fn is_serial(
     if op.is_atomic() { in_some_order(ALL) } else { (0..KEYS).all(|key| in_some_order(1 << key)) }
 }
 
-/// That a fixed map takes as many new keys as there is room for, and no more. It takes a while; what it would find goes wrong for
-/// good, so it need not be looked for each time.
+/// That a fixed map takes as many new keys as there is room for, and no more. It takes a while; what it would find goes
+/// wrong for good, so it need not be looked for each time.
 pub fn assert_holds_as_many_as_it_should<M: Subject>(map: &M, contents: &Contents) {
     let keys = 0..KEYS as u32;
     let new = keys.clone().filter(|&key| contents.number(key).is_none());

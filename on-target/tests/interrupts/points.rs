@@ -26,8 +26,8 @@ impl Points {
         }
     }
 
-    /// Adds the interrupt that just came, in the midst of an operation. Returns how many ticks later the next one is to come: at
-    /// the next instruction, or where interrupts are masked, after these.
+    /// Adds the interrupt that just came, in the midst of an operation. Returns how many ticks later the next one is to
+    /// come: at the next instruction, or where interrupts are masked, after these.
     pub fn add(&mut self) -> u32 {
         let at = timer::interrupted_at();
         if let Err(index) = self.addresses.binary_search(&at) {
@@ -39,7 +39,8 @@ impl Points {
         }
         self.inside += 1;
         self.soonest = self.soonest.min(timer::late());
-        // An instruction is how far the moment that is due lies from the next one at most; and a tick or two are lost in rounding.
+        // An instruction is how far the moment that is due lies from the next one at most; and a
+        // tick or two are lost in rounding.
         let masked = (timer::late() - self.soonest).saturating_sub(2 * self.step);
         self.masked += u32::from(masked > 0);
         self.step + masked

@@ -1,9 +1,9 @@
-//! A firmware whose one concern is a map: it inserts, looks up, removes and iterates. `cargo xtask size` compares it with
-//! `empty`.
+//! A firmware whose one concern is a map: it inserts, looks up, removes and iterates.
+//! `cargo xtask size` compares it with `empty`.
 //!
 //! There is no global allocator here, and no crate `alloc`. That this links at all is the proof that a `FixedMap`
-//! allocates nothing, whichever of these is called. The step `size` of `cargo xtask test` asks for it, and for hashbrown
-//! not to be among the dependencies.
+//! allocates nothing, whichever of these is called. The step `size` of `cargo xtask test` asks for it, and for
+//! hashbrown not to be among the dependencies.
 #![no_std]
 #![no_main]
 

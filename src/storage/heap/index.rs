@@ -1,19 +1,21 @@
-//! A hash table of the addresses of entries, with open addressing (Knuth, "The Art of Computer Programming", volume 3, section 6.4),
-//! for one owner who may change it, or many who read it.
+//! A hash table of the addresses of entries, with open addressing (Knuth, "The Art of Computer Programming", volume 3,
+//! section 6.4), for one owner who may change it, or many who read it.
 //!
 //! # Why it is not hashbrown's
 //!
-//! hashbrown compares the control bytes of sixteen slots by one instruction, where there is one. A Cortex-M compares four of them, by
-//! several, and has compared the key behind a pointer before that; and what hashbrown has for growing in place, which this never does,
-//! takes flash. Of a `SyncMap` with 64 keys, in instructions (Cortex-M3 and M0, opt-level 3), with hashbrown's table and with this one:
-//! looking up a key 65.5 and 57.2, 137 and 61.7; a new key 589 and 483, 867 and 607; the longest section under the lock 417 and 303, 585 and
-//! 407. Bytes of flash: 9,688 and 5,980, 10,112 and 5,852. On a host both find a key equally fast. That a key is not there hashbrown's
-//! says sooner, with sixteen slots at once, when a table is nearly full: Go's `AdversarialAlloc` takes 21 ns with it, and 31 with this one.
+//! hashbrown compares the control bytes of sixteen slots by one instruction, where there is one. A Cortex-M
+//! compares four of them, by several, and has compared the key behind a pointer before that; and what hashbrown has
+//! for growing in place, which this never does, takes flash. Of a `SyncMap` with 64 keys, in instructions
+//! (Cortex-M3 and M0, opt-level 3), with hashbrown's table and with this one: looking up a key 65.5 and 57.2, 137
+//! and 61.7; a new key 589 and 483, 867 and 607; the longest section under the lock 417 and 303, 585 and 407; bytes
+//! of flash 9,688 and 5,980, 10,112 and 5,852. On a host both find a key equally fast. That a key is not there
+//! hashbrown's table tells sooner, with sixteen slots at once, when it is nearly full: Go's `AdversarialAlloc`
+//! takes 21 ns with it, and 31 with this one.
 //!
 //! # Probes
 //!
-//! A probe goes on by one slot, then by two, by three, and so on (triangular numbers): of a power of two of slots it reaches each. At least
-//! a quarter of the slots stays empty, so that probes are short and end.
+//! A probe goes on by one slot, then by two, by three, and so on (triangular numbers): of a power of two of slots it
+//! reaches each. At least a quarter of the slots stays empty, so that probes are short and end.
 
 use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
@@ -23,7 +25,8 @@ use crate::storage::{Index, Vacant};
 
 /// An index of as many entries as it was made for.
 pub struct HeapIndex<E> {
-    /// Each slot is EMPTY, LEFT, or an entry's address with a tag, bits of its hash, in the bits that are zero in the address.
+    /// Each slot is EMPTY, LEFT, or an entry's address with a tag, bits of its hash, in the
+    /// bits that are zero in the address.
     slots: NonNull<*mut E>,
     /// One less than the number of slots, a power of two.
     mask: usize,
@@ -37,8 +40,8 @@ const EMPTY: usize = 0;
 /// Where an entry was taken out: a probe goes on. No address, with a tag or not, is as low as that.
 const LEFT: usize = 1;
 
-/// The bits of a tag. On a host looking at an entry is likely to miss the cache, and most of those that are not the right one need not be
-/// looked at; on a microcontroller comparing the key takes no longer than comparing a tag.
+/// The bits of a tag. On a host looking at an entry is likely to miss the cache, and most of those that are not the
+/// right one need not be looked at; on a microcontroller comparing the key takes no longer than comparing a tag.
 const TAG: usize = ALIGN - 1;
 /// What the addresses of entries are multiples of, at least.
 pub(super) const ALIGN: usize = if cfg!(target_pointer_width = "64") { 8 } else { 1 };
@@ -172,8 +175,8 @@ impl<E> Index<E> for HeapIndex<E> {
         }
     }
 
-    /// (`find`, and what was left. As one function they would take a firmware that is compiled for size 130 bytes more, and 2 to 5 % more
-    /// instructions.)
+    /// (`find`, and what was left. As one function they would take a firmware that is compiled for size 130 bytes more,
+    /// and 2 to 5 % more instructions.)
     #[inline]
     fn find_or_vacant(&mut self, hash: usize, mut eq: impl FnMut(*mut E) -> bool) -> Result<*mut E, Self::Vacant<'_>> {
         let mut probe = self.probe(hash);

@@ -1,13 +1,14 @@
-//! A hash table of the numbers of entries, chained (Knuth, "The Art of Computer Programming", volume 3, section 6.4, algorithm C
-//! with separate lists), that one context at a time changes while others read it.
+//! A hash table of the numbers of entries, chained (Knuth, "The Art of Computer Programming", volume 3, section 6.4,
+//! algorithm C with separate lists), that one context at a time changes while others read it.
 //!
-//! There are as many chains as there may be entries, so that a lookup follows one and a half links on average. An entry that is added
-//! is put before the others of its chain, by one store; one that is taken out is left out by one store, and still leads whoever
-//! stands on it to the rest of the chain. So none ever moves, and nothing has to be cleaned up, however many come and go.
+//! There are as many chains as there may be entries, so that a lookup follows one and a half links on average. An
+//! entry that is added is put before the others of its chain, by one store; one that is taken out is left out by one
+//! store, and still leads whoever stands on it to the rest of the chain. So none ever moves, and nothing has to be
+//! cleaned up, however many come and go.
 //!
-//! Every access that readers share is SeqCst: that a key is not there is read here, and a store that returned must not be
-//! overtaken by the caller's next load, as for the slots (invariant 4 of the module [`entry`](crate::entry)). The entry's memory is
-//! used again after a grace period, so nobody stands on an entry whose link is written anew.
+//! Every access that readers share is SeqCst: that a key is not there is read here, and a store that returned must not
+//! be overtaken by the caller's next load, as for the slots (invariant 4 of the module [`entry`](crate::entry)). The
+//! entry's memory is used again after a grace period, so nobody stands on an entry whose link is written anew.
 
 use super::{Row, handle, number};
 use crate::storage::{Index, Vacant};
@@ -31,8 +32,8 @@ impl<const N: usize, const SPARE: usize> InlineIndex<N, SPARE> {
 
     const CHAINS: usize = Row::<AtomicU16, N, SPARE>::LEN;
 
-    /// Where the first link is of the chain for a hash: its lowest 15 bits as a fraction (Lemire, "Fast Random Integer Generation in an
-    /// Interval", 2019), for a division is slow, and there is no power of two.
+    /// Where the first link is of the chain for a hash: its lowest 15 bits as a fraction (Lemire, "Fast Random Integer
+    /// Generation in an Interval", 2019), for a division is slow, and there is no power of two.
     #[inline(always)]
     fn start(&self, hash: usize) -> &AtomicU16 {
         // SAFETY: a fraction of the number of chains.
@@ -83,7 +84,8 @@ pub struct Place<'a, const N: usize, const SPARE: usize> {
 #[cfg(not(any(loom, shuttle)))]
 impl<const N: usize, const SPARE: usize> Drop for InlineIndex<N, SPARE> {
     fn drop(&mut self) {
-        // (Of atomics, compilers make no `memset`, which is ten times as large, and which a small firmware may have no other use for.)
+        // (Of atomics, compilers make no `memset`, which is ten times as large, and which a small firmware may have no
+        // other use for.)
         // SAFETY: the number of a chain.
         (0..Self::CHAINS).for_each(|i| unsafe { self.chain(i) }.store(0, core::sync::atomic::Ordering::Relaxed));
     }

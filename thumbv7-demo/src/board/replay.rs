@@ -1,5 +1,6 @@
-//! In the place of UART0, for the comparison: a timer that interrupts as often as the UART would, and a file of the host's that
-//! has the bytes. Nothing depends on the host's time, so that a run is the same each time, to the instruction.
+//! In the place of UART0, for the comparison: a timer that interrupts as often as the UART would, and
+//! a file of the host's that has the bytes. Nothing depends on the host's time, so that a run is the
+//! same each time, to the instruction.
 
 use core::mem::ManuallyDrop;
 

@@ -1,7 +1,7 @@
 //! `cargo xtask bench-host`: twinmap, its peers and Go's `sync.Map` on this machine.
 //!
-//! In rounds, each of which has everything once: what the machine does otherwise comes and goes, and is seen in how far the
-//! rounds are apart.
+//! In rounds, each of which has everything once: what the machine does otherwise comes and goes, and is seen
+//! in how far the rounds are apart.
 
 mod figures;
 mod rounds;

@@ -1,4 +1,5 @@
-//! What the counting plugin writes down: which event was at which instruction. And what comes of some: whether interrupts are masked.
+//! What the counting plugin writes down: which event was at which instruction. And what comes of
+//! some: whether interrupts are masked.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -43,8 +44,8 @@ impl Event {
     }
 }
 
-/// Whether interrupts are masked, by what is done to PRIMASK. (Between reading it and masking, an interrupt may come: its handler
-/// leaves it as it was.)
+/// Whether interrupts are masked, by what is done to PRIMASK. (Between reading it and masking, an interrupt may come:
+/// its handler leaves it as it was.)
 #[derive(Default)]
 pub struct Primask {
     masked: bool,

@@ -1,8 +1,8 @@
 //! `cargo xtask bench-mcu --explain ROW`: which functions the instructions of a row of benches/mcu.json are in.
 //!
-//! The firmware is built once more, with debug information, and it is checked that this takes as many instructions. In the row,
-//! the plugin writes down the address of each of them; the debug information has of an address which function it is from, and
-//! what that is inlined into.
+//! The firmware is built once more, with debug information, and it is checked that this takes as many instructions. In
+//! the row, the plugin writes down the address of each of them; the debug information has of an address which function
+//! it is from, and what that is inlined into.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -253,7 +253,8 @@ fn tree(image: &Path, profile: &Profile, src: &Path) -> Result<Node> {
     Ok(root)
 }
 
-/// The function at an address, and what it is inlined into, outermost first: those of the crate in `src`, or the outermost.
+/// The function at an address, and what it is inlined into, outermost first: those of the
+/// crate in `src`, or the outermost.
 fn functions(debug: &addr2line::Context<EndianSlice<LittleEndian>>, address: u64, src: &Path) -> Result<Vec<String>> {
     let mut frames = debug.find_frames(address).skip_all_loads()?;
     let mut own = Vec::new();
@@ -284,7 +285,8 @@ impl Node {
     }
 }
 
-/// `<twinmap::map::Core<K, V> as Trait<K>>::get`, or `twinmap::write::<impl twinmap::map::Core<K, V>>::get`, as `Core::get`.
+/// `<twinmap::map::Core<K, V> as Trait<K>>::get`, or
+/// `twinmap::write::<impl twinmap::map::Core<K, V>>::get`, as `Core::get`.
 fn short(name: &str) -> String {
     let method = name.rsplit("::").next().unwrap_or_default();
     let of_type = name.split_once("<impl ").map(|(_, rest)| rest).or(name.strip_prefix('<'));
@@ -318,8 +320,8 @@ fn without_generics(name: &str) -> String {
 }
 
 impl Profile {
-    /// A line for each function: what it takes with all that is inlined into it, by itself, in the longest operation, and in the
-    /// longest section.
+    /// A line for each function: what it takes with all that is inlined into it, by itself, in the longest
+    /// operation, and in the longest section.
     fn text(&self, root: &Node) -> String {
         let mut text = "   mean   alone  longest  masked  function\n".to_owned();
         self.lines(root, "all", 0, &mut text);

@@ -6,8 +6,8 @@ use std::fs;
 use super::{LEVELS, SIZES, read};
 use crate::cmd::root;
 
-/// The operations that are measured, by rows. Looking up an absent key, and iterating, are measured in a map of which no key is
-/// recent.
+/// The operations that are measured, by rows. Looking up an absent key, and iterating, are measured in
+/// a map of which no key is recent.
 const MEASURED: [(&str, &[&str]); 6] = [
     ("`get`, `contains_key`, `get_or_insert`: known key", &["hit", "hit-pinned"]),
     ("`get`, `contains_key`: recent or absent key", &["miss"]),
@@ -23,7 +23,8 @@ const MIXED: &str = "churn-remove";
 fn masks(takes_the_lock: &str, cell: &str) -> Option<bool> {
     match cell {
         "no" => Some(false),
-        // All keys are removed, one after the other: a map that grows also shrinks, and another one takes each out of its table.
+        // All keys are removed, one after the other: a map that grows also shrinks, and another
+        // one takes each out of its table.
         "no⁵" => Some(true),
         "while locked" => Some(!takes_the_lock.starts_with("if some key is recent")),
         _ => None,

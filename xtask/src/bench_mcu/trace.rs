@@ -81,8 +81,8 @@ impl Machine {
         let passed = instruction.checked_sub(self.last + 1).context("the instructions are out of order")?;
         self.advance(passed);
         self.last = instruction;
-        // The event's own instruction, unless it is a marker. It is not between masking and unmasking: what masks counts before
-        // that, and what unmasks after it.
+        // The event's own instruction, unless it is a marker. It is not between masking and unmasking: what masks
+        // counts before that, and what unmasks after it.
         let before = u64::from(matches!(event, Event::ReadMask | Event::Mask));
         let after = u64::from(matches!(event, Event::WriteMask | Event::Unmask));
         self.advance(before);
@@ -208,7 +208,8 @@ impl Sums {
     }
 }
 
-/// What the firmware announced, in the order of the markers: for each group the names of its rows, whose operations take turns.
+/// What the firmware announced, in the order of the markers: for each group the names of its
+/// rows, whose operations take turns.
 pub fn groups(printed: &str) -> Result<Vec<Vec<String>>> {
     let group = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
         [size, subject, operations] => {

@@ -13,8 +13,8 @@ use super::{Effort, Outcome, STEPS, Step};
 use crate::chosen;
 use crate::cmd::Cmd;
 
-/// The steps that take longest, which are begun first: the two that run at the same time then end at about the same time. Neighbours
-/// have target folders of their own, and do not wait for each other's.
+/// The steps that take longest, which are begun first: the two that run at the same time then end at about the same
+/// time. Neighbours have target folders of their own, and do not wait for each other's.
 const FIRST: &[&str] =
     &["target", "loom", "package", "miri", "host", "examples", "clippy", "fuzz", "sanitizers", "faults"];
 const AT_A_TIME: usize = 2;

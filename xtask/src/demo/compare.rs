@@ -1,8 +1,8 @@
-//! `cargo xtask demo --compare`: for how long interrupts are masked by the demo's firmware, and by the same one with plain maps in
-//! critical sections.
+//! `cargo xtask demo --compare`: for how long interrupts are masked by the demo's firmware, and by the same one with
+//! plain maps in critical sections.
 //!
-//! The firmware plays the shipped log by a timer of its board's (thumbv7-demo/src/board/replay.rs), so that a run is the same each
-//! time; the plugin of benches/mcu counts.
+//! The firmware plays the shipped log by a timer of its board's (thumbv7-demo/src/board/replay.rs), so that a run is
+//! the same each time; the plugin of benches/mcu counts.
 
 use std::fs;
 
@@ -27,8 +27,8 @@ pub const MAPS: [(&str, &str); 3] = [("twinmap", "replay"), ("section", "mutex")
 const NANOSECONDS_A_TICK: u64 = 80;
 const NANOSECONDS_AN_INSTRUCTION: u64 = 128;
 
-/// Measures, and prints a table. Then writes figures and chart; or an error unless the figures are those that are committed. (Another
-/// compiler may make other ones.)
+/// Measures, and prints a table. Then writes figures and chart; or an error unless the figures are those that are
+/// committed. (Another compiler may make other ones.)
 pub fn run(update: bool) -> Result<()> {
     let measured = measure()?;
     print!("{}", table(&measured.rows)?);

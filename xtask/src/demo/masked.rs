@@ -29,7 +29,8 @@ pub const OPERATIONS: [(u8, u8, &str); 7] = [
     (0, REMOVAL, "main: cancel"),
 ];
 
-/// What is done, of what began and has not ended: the interrupted come first. What an operation does within is part of it.
+/// What is done, of what began and has not ended: the interrupted come first. What an
+/// operation does within is part of it.
 fn operation(begun: &[u8]) -> Result<&'static str> {
     let handler = begun.iter().rposition(|&work| work == UART || work == SYSTICK);
     let (context, first) = handler.map_or((0, 0), |place| (begun[place], place + 1));
@@ -38,7 +39,8 @@ fn operation(begun: &[u8]) -> Result<&'static str> {
     Ok(known.with_context(|| format!("no operation is {work} within {context}"))?.2)
 }
 
-/// By operations: how many there were, the longest run of instructions with interrupts masked, and how many were masked in all.
+/// By operations: how many there were, the longest run of instructions with interrupts masked,
+/// and how many were masked in all.
 pub fn rows(trace: &[u8]) -> Result<Rows> {
     let mut rows = Rows::new();
     let mut begun = Vec::new();

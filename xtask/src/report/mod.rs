@@ -1,4 +1,5 @@
-//! `cargo xtask report`: writes docs/performance.md and its charts from what was measured, and the figures in README.md.
+//! `cargo xtask report`: writes docs/performance.md and its charts from what was
+//! measured, and the figures in README.md.
 
 mod aims;
 mod charts;

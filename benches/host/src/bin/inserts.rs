@@ -1,5 +1,5 @@
-//! How long inserting takes while a map grows from room for 16 keys to 1,048,576: all of it by one thread and by two, and
-//! each call. One figure a line, as JSON.
+//! How long inserting takes while a map grows from room for 16 keys to 1,048,576: all of it by one thread and by two,
+//! and each call. One figure a line, as JSON.
 
 use std::time::{Duration, Instant};
 

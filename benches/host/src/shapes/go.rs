@@ -164,7 +164,8 @@ fn compare_and_delete(map: &impl View<u64>, key: u64) {
     }
 }
 
-/// Stores a new key when the map has just been promoted, by Go's rule for when that is; else looks for one that isn't there.
+/// Stores a new key when the map has just been promoted, by Go's rule for when that is; else
+/// looks for one that isn't there.
 struct AdversarialAlloc;
 
 impl Shape for AdversarialAlloc {

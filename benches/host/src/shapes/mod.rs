@@ -13,8 +13,8 @@ pub trait Shape: Sync {
     const READS: bool = false;
     /// After so many operations another map, an empty one.
     const BATCH: Option<u64> = None;
-    /// Leaves the map's keys as they are, so that it's the same one in all samples: criterion takes the time for preparing
-    /// one as well for that of operations, when it chooses how many there are to be.
+    /// Leaves the map's keys as they are, so that it's the same one in all samples: criterion takes the time for
+    /// preparing one as well for that of operations, when it chooses how many there are to be.
     const STEADY: bool = false;
     /// The map's at the start.
     const CAPACITY: usize = 0;
