@@ -10,7 +10,8 @@ mod sequential;
 
 use growing::{get_or_insert, insert, update, update_or_insert};
 use lock::Lock;
-use models::{Hashing, Value};
+use models::pairs::{Start, each_pair};
+use models::{Hashing, Model, Value};
 use twinmap::SyncMap;
 
 pub type Map = SyncMap<u32, Value, Lock, Hashing>;
@@ -21,4 +22,75 @@ pub const GROWS: bool = true;
 /// How many to explore where a model asks for `wanted`.
 pub fn preemptions(wanted: usize) -> usize {
     wanted
+}
+
+/// How far the copy is, and of how many buckets; `None`: there is no `dirty`.
+fn copied(model: &Model) -> Option<(usize, usize)> {
+    model.map.stats().copy.map(|copy| (copy.done, copy.buckets))
+}
+
+/// Key 0 is in `read`; keys 1 to 3 are not, and with the last of them the copy is complete.
+fn copied_and_not_promoted(model: &Model) {
+    model.insert(0, 10);
+    model.map.promote();
+    for key in 1..4 {
+        model.insert(key, 10 + key);
+    }
+    assert_eq!((copied(model), model.map.promotions()), (Some((4, 4)), 1));
+}
+
+/// Both tables lead to it.
+#[test]
+fn known_and_copied() {
+    let start = copied_and_not_promoted;
+    each_pair(("known, and copied", start, [Some(10), Some(11), Some(12), Some(13)]));
+}
+
+#[test]
+fn removed_and_copied() {
+    const REMOVED: Start = (
+        "copied, and removed",
+        |model| {
+            copied_and_not_promoted(model);
+            model.remove(0);
+        },
+        [None, Some(11), Some(12), Some(13)],
+    );
+    each_pair(REMOVED);
+}
+
+/// The copy has yet to expunge it.
+#[test]
+fn removed_and_not_copied() {
+    const REMOVED: Start = (
+        "removed, and not copied",
+        |model| {
+            model.insert(0, 10);
+            model.map.promote();
+            model.insert(1, 11);
+            model.remove(0);
+            assert_eq!(copied(model), Some((0, 4)));
+        },
+        [None, Some(11), None, None],
+    );
+    each_pair(REMOVED);
+}
+
+/// Its new entry is under the lock.
+#[test]
+fn expunged_and_inserted_again() {
+    const AGAIN: Start = (
+        "expunged, and inserted again",
+        |model| {
+            model.insert(0, 9);
+            model.map.promote();
+            model.remove(0);
+            model.insert(1, 11);
+            model.insert(2, 12);
+            model.insert(0, 10);
+            assert_eq!(model.map.promotions(), 1);
+        },
+        [Some(10), Some(11), Some(12), None],
+    );
+    each_pair(AGAIN);
 }

@@ -79,21 +79,27 @@ fn assert_holds(map: &Texts, model: &Model, state: &str) {
 }
 
 #[test]
-fn try_insert_hands_key_and_value_back_at_each_failure() {
+fn key_and_value_are_handed_back_at_each_failure() {
     let start = usage();
     let mut errors = 0;
     for (state, make, key) in states() {
-        // Through the map or `Pinned`; one allocation fails, or all from it on.
+        // Through the map or `Pinned`; one allocation fails, or all from it on; and with what is there replaced by
+        // another value, or by what is made of it.
         let ways = [(false, false), (true, true), (true, false), (false, true)];
-        for &(pinned, one) in &ways[..count(4, 2)] {
+        let ways = ways[..count(4, 2)].iter().flat_map(|&(pinned, one)| [(pinned, one, false), (pinned, one, true)]);
+        for (pinned, one, update) in ways {
             for n in 0.. {
                 let map = make();
                 let mut model: Model = make().into_iter().collect();
                 let (k, v) = (text(key), Box::from("new"));
-                let (inserted, failed) = failing_nth(n, one, || match pinned {
-                    true => map.pin().try_insert(k, v).map(|_| ()),
-                    false => map.try_insert(k, v).map(|_| ()),
+                let empty = |_: &Box<str>| Box::default(); // Which takes no memory.
+                let (inserted, failed) = failing_nth(n, one, || match (update, pinned) {
+                    (false, true) => map.pin().try_insert(k, v).map(|_| ()),
+                    (false, false) => map.try_insert(k, v).map(|_| ()),
+                    (true, true) => map.pin().try_update_or_insert(k, empty, v).map(|_| ()),
+                    (true, false) => map.try_update_or_insert(k, empty, v).map(|_| ()),
                 });
+                let updated = inserted.is_ok() && update && model.contains_key(&text(key));
                 if let Err(error) = inserted {
                     assert!(failed, "{state}");
                     assert_eq!(error.kind, ErrorKind::OutOfMemory);
@@ -105,7 +111,7 @@ fn try_insert_hands_key_and_value_back_at_each_failure() {
                     }
                     assert_eq!(map.try_insert(text(key), "new".into()).unwrap().as_deref(), model.get(&text(key)));
                 }
-                model.insert(text(key), "new".into());
+                model.insert(text(key), if updated { "".into() } else { "new".into() });
                 assert_holds(&map, &model, state);
                 let more = count(100, 2);
                 insert(&map, 300..300 + more as u32);
@@ -118,7 +124,7 @@ fn try_insert_hands_key_and_value_back_at_each_failure() {
             }
         }
     }
-    assert!(errors > count(30, 10), "{errors}");
+    assert!(errors > count(60, 20), "{errors}");
     assert_eq!(usage().live_since(start), 0, "leaked");
 }
 

@@ -291,7 +291,7 @@ fn while_the_lock_is_held_try_operations_would_block_and_hand_everything_back() 
     assert!(map.try_insert(1_000_001, 5).unwrap().is_none());
 }
 
-/// A key and a value, none of whose methods but `Eq` of the key may run under the lock.
+/// A key; of its methods and those of the value, nothing but its `Eq` may run under the lock.
 struct Outside(u32);
 
 thread_local! {
@@ -326,8 +326,14 @@ impl Drop for Outside {
     }
 }
 
-#[derive(PartialEq)]
 struct Value(u8);
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        assert_not_locked();
+        self.0 == other.0
+    }
+}
 
 impl Drop for Value {
     fn drop(&mut self) {
@@ -355,7 +361,8 @@ fn no_user_code_but_eq_runs_under_the_lock() {
                 12..14 => drop(map.try_insert(key, Value(0))),
                 14..22 => drop(map.remove(&key)),
                 22..24 => drop(map.get_or_insert_with(key, || Value(u8::from(outside(true))))),
-                24..26 => drop(map.update(&key, |_| Value(u8::from(outside(true))))),
+                24 => drop(map.update(&key, |_| Value(u8::from(outside(true))))),
+                25 => drop(map.update_or_insert(key, |_| Value(u8::from(outside(true))), Value(0))),
                 26..28 => drop(map.pin().compare_exchange(&key, &Value(0), Value(1))),
                 28..30 => drop(map.pin().remove_if(&key, |_| outside(true))),
                 30..35 => drop(map.get(&key)),

@@ -9,6 +9,7 @@
 mod amended;
 mod clear;
 mod grace;
+mod len;
 pub mod pairs;
 mod promotion;
 mod reuse;

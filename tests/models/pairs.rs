@@ -1,29 +1,32 @@
 //! Every pair of operations on one key, from every state that a key can be in: what the two return, and what is in the
 //! map afterwards, is as if one had come after the other.
 //!
-//! | | get | insert | get_or_insert | update | update_or_insert | compare_exchange | remove | remove_if | clear | iterate | promote |
-//! |---|---|---|---|---|---|---|---|---|---|---|---|
-//! | get | + | + | + | + | + | + | + | + | + | + | + |
-//! | insert | | + | + | + | + | + | + | + | + | + | + |
-//! | get_or_insert | | | + | + | + | + | + | + | + | + | + |
-//! | update | | | | + | + | + | + | + | + | + | + |
-//! | update_or_insert | | | | | + | + | + | + | + | + | + |
-//! | compare_exchange | | | | | | + | + | + | + | + | + |
-//! | remove | | | | | | | + | + | + | + | + |
-//! | remove_if | | | | | | | | + | + | + | + |
-//! | clear | | | | | | | | | + | + | + |
-//! | iterate | | | | | | | | | | + | + |
-//! | promote | | | | | | | | | | | + |
+//! | | get | insert | get_or_insert | update | update_or_insert | compare_exchange | remove | remove_if | clear | iterate | retain | promote |
+//! |---|---|---|---|---|---|---|---|---|---|---|---|---|
+//! | get | + | + | + | + | + | + | + | + | + | + | + | + |
+//! | insert | | + | + | + | + | + | + | + | + | + | + | + |
+//! | get_or_insert | | | + | + | + | + | + | + | + | + | + | + |
+//! | update | | | | + | + | + | + | + | + | + | + | + |
+//! | update_or_insert | | | | | + | + | + | + | + | + | + | + |
+//! | compare_exchange | | | | | | + | + | + | + | + | + | + |
+//! | remove | | | | | | | + | + | + | + | + | + |
+//! | remove_if | | | | | | | | + | + | + | + | + |
+//! | clear | | | | | | | | | + | + | + | + |
+//! | iterate | | | | | | | | | | + | + | + |
+//! | retain | | | | | | | | | | | + | + |
+//! | promote | | | | | | | | | | | | + |
 //!
 //! Each `+` is explored by [`each_pair`], from each [state](Start), for both storages. What is not in the table is
-//! one of these: `contains_key` and `get_key_value` are `get`; `try_get`, `try_insert` and `try_remove` are the same
-//! code with a lock that is tried, which leaves early or does the same; `retain` is `iterate` with `remove_if`, entry
-//! by entry; `reclaim`, `len` and `garbage` touch no slot (`reclaim` ends each model); `get_mut`, `drain` and the
-//! like have the map to themselves.
+//! one of these: `contains_key` and `get_key_value` are `get`; the `try_` forms are the same code with a lock that is
+//! tried, which leaves early or does the same; `extend` is `insert`, and what prints or serializes a map is `iterate`,
+//! or less; `stats` looks at counts; `reclaim`, and dropping the guard of a write, free as any write does (and
+//! `reclaim` ends each model); `len` and `garbage` touch no slot (what `len` promises is in the module `len`);
+//! `get_mut`, `drain` and the like have the map to themselves.
 //!
-//! Two threads, an operation each, and at most two preemptions, or, if `LOOM_MAX_PREEMPTIONS` asks for
-//! more, one more: there are hundreds of models, and some would have ten million executions. Three threads, and several
-//! operations of each, are in the files beside this one, for the races that need them.
+//! Two threads, an operation each, and at most two preemptions (of a `FixedMap` one), or, if
+//! `LOOM_MAX_PREEMPTIONS` asks for more, up to three: there are hundreds of models, and some would have ten million
+//! executions. Three threads, and several operations of each, are in the files beside this one, for the races that
+//! need them.
 
 use std::sync::Arc;
 
@@ -40,10 +43,12 @@ enum Act {
     Do(Op),
     /// Returns what it sees of the key.
     Iterate,
+    /// But not the key, if its value is even.
+    Retain,
     Promote,
 }
 
-const ACTS: [Act; 11] = [
+const ACTS: [Act; 12] = [
     Act::Do(Op::Get(KEY)),
     Act::Do(Op::Insert(KEY, 1)),
     Act::Do(Op::GetOrInsert(KEY, 2)),
@@ -54,6 +59,7 @@ const ACTS: [Act; 11] = [
     Act::Do(Op::RemoveIfEven(KEY)),
     Act::Do(Op::Clear),
     Act::Iterate,
+    Act::Retain,
     Act::Promote,
 ];
 
@@ -76,6 +82,10 @@ impl Act {
                 None
             }
             Act::Iterate => model.map.pin().iter().find(|&(&other, _)| other == key).map(|(_, value)| value.number),
+            Act::Retain => {
+                model.map.pin().retain(|&other, value| other != key || value.number % 2 != 0);
+                None
+            }
             Act::Promote => {
                 model.map.promote();
                 None
@@ -87,6 +97,7 @@ impl Act {
         match self {
             Act::Do(op) => op.apply(state),
             Act::Iterate => Op::Get(KEY).apply(state),
+            Act::Retain => (Op::RemoveIfEven(KEY).apply(state).0, None),
             Act::Promote => (*state, None),
         }
     }

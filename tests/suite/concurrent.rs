@@ -168,6 +168,11 @@ fn increments_by_update_lose_none() {
 }
 
 #[test]
+fn increments_by_update_or_insert_lose_none() {
+    count_up(count(500_000, 60), |map, key| assert!(*map.update_or_insert(key, |value| value + 1, 0) > 0));
+}
+
+#[test]
 fn increments_by_remove_and_insert_lose_none() {
     // Whoever takes the value out puts it back. The key is absent in between.
     count_up(count(100_000, 40), |map, key| {

@@ -19,7 +19,8 @@ pub fn any_operation(map: &Map<Tracked, Tracked>, census: &'static Census, rando
         33..36 => drop(map.pin().remove_if(&key, |value| value.id() % 2 == 0)),
         36..40 => drop(map.get_or_insert(key, value)),
         40..43 => drop(map.get_or_insert_with(key, || value)),
-        43..46 => drop(map.update(&key, |old| census.track(old.id()))),
+        43..45 => drop(map.update(&key, |old| census.track(old.id()))),
+        45 => drop(map.update_or_insert(key, |old| census.track(old.id()), value)),
         46..49 => drop(map.pin().compare_exchange(&key, &census.track(id), value)),
         49..53 => drop(map.get(&key).map(|value| value.id())),
         53 => map.promote(),
@@ -69,6 +70,7 @@ fn what_is_unlinked_is_freed_at_once_when_nobody_is_pinned() {
         unlinks(&|| drop(map.insert(1, CENSUS.track(1))));
         unlinks(&|| drop(map.try_insert(1, CENSUS.track(1)).unwrap()));
         unlinks(&|| drop(map.update(&1, |_| CENSUS.track(1)).unwrap()));
+        unlinks(&|| drop(map.update_or_insert(1, |_| CENSUS.track(1), CENSUS.track(7))));
         unlinks(&|| drop(map.remove(&1)));
         unlinks(&|| drop(map.try_remove(&1)));
         unlinks(&|| map.clear());

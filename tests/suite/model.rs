@@ -27,6 +27,7 @@ enum Op {
     GetOrInsertWith,
     Update,
     UpdateOrInsert,
+    TryUpdateOrInsert,
     CompareExchange { stale: bool },
     Remove,
     TryRemove,
@@ -51,7 +52,7 @@ const CHOICES: Choices<Op> = {
         (10, &[Get, TryGet, GetKeyValue, ContainsKey]),
         (20, &[Insert, TryInsert]),
         (8, &[GetOrInsert, GetOrInsertWith]),
-        (6, &[Update, UpdateOrInsert]),
+        (6, &[Update, UpdateOrInsert, TryUpdateOrInsert]),
         (6, &[CompareExchange { stale: false }, CompareExchange { stale: true }]),
         (15, &[Remove, TryRemove]),
         (4, &[RemoveIf(false), RemoveIf(true)]),
@@ -146,11 +147,13 @@ fn step<S: BuildHasher + Default>(map: &mut Map<String, Number, S>, model: &mut 
             assert_eq!(value, before.map(|value| value + 1));
             model.entry(key).and_modify(|value| **value += 1);
         }
-        Op::UpdateOrInsert => {
+        Op::UpdateOrInsert | Op::TryUpdateOrInsert => {
             let f = |value: &Number| Box::new(**value + 1);
-            let value = match pinned {
-                true => **map.pin().update_or_insert(key.clone(), f, new.clone()),
-                false => **map.update_or_insert(key.clone(), f, new.clone()),
+            let value = match (op, pinned) {
+                (Op::UpdateOrInsert, true) => **map.pin().update_or_insert(key.clone(), f, new.clone()),
+                (Op::UpdateOrInsert, false) => **map.update_or_insert(key.clone(), f, new.clone()),
+                (_, true) => **map.pin().try_update_or_insert(key.clone(), f, new.clone()).unwrap(),
+                (_, false) => **map.try_update_or_insert(key.clone(), f, new.clone()).unwrap(),
             };
             model.entry(key).and_modify(|value| **value += 1).or_insert(new);
             assert_eq!(value, before.map_or(fresh, |value| value + 1));

@@ -124,6 +124,9 @@ fn a_deleted_key_can_be_stored_again_in_each_state() {
     in_each_state(true, |map, key| assert!(map.pin().insert(key, 2).is_none()), store);
     in_each_state(true, |map, key| assert_eq!(*map.get_or_insert(key, 2), 2), store);
     in_each_state(true, |map, key| assert_eq!(*map.get_or_insert_with(key, || 2), 2), store);
+    let absent = |_: &u32| panic!("absent");
+    in_each_state(true, |map, key| assert_eq!(*map.update_or_insert(key, absent, 2), 2), store);
+    in_each_state(true, |map, key| assert_eq!(*map.try_update_or_insert(key, absent, 2).unwrap(), 2), store);
 }
 
 #[test]
@@ -148,6 +151,8 @@ fn a_key_can_be_overwritten_in_each_state() {
     in_each_state(false, |map, key| assert_eq!(map.insert(key, 2).as_deref(), Some(&1)), store);
     in_each_state(false, |map, key| assert_eq!(map.try_insert(key, 2).unwrap().as_deref(), Some(&1)), store);
     in_each_state(false, |map, key| assert_eq!(map.update(&key, |old| old + 1).as_deref(), Some(&2)), store);
+    in_each_state(false, |map, key| assert_eq!(*map.update_or_insert(key, |old| old + 1, 9), 2), store);
+    in_each_state(false, |map, key| assert_eq!(*map.try_update_or_insert(key, |old| old + 1, 9).unwrap(), 2), store);
     in_each_state(false, |map, key| assert_eq!(map.pin().compare_exchange(&key, &1, 2), Ok(&1)), store);
 }
 
