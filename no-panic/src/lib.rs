@@ -9,7 +9,7 @@ use core::panic::PanicInfo;
 
 use cortex_m as _; // For its critical section.
 use twinmap::storage::Storage;
-use twinmap::{FxBuildHasher, ScopedRawMutex, TwinMap};
+use twinmap::{FixedMap, FxBuildHasher, ScopedRawMutex, TwinMap};
 
 /// It brings in no panic either.
 #[path = "../../size/src/heap.rs"]
@@ -22,10 +22,13 @@ pub type Map<St, L> = TwinMap<u32, u32, St, L, FxBuildHasher>;
 pub fn trying<St: Storage<u32, u32>, L: ScopedRawMutex>(map: &'static Map<St, L>) {
     black_box(map.try_get(&black_box(1)).ok().flatten().as_deref());
     black_box(map.try_insert(black_box(1), black_box(2)).is_ok());
+    black_box(map.try_update_or_insert(black_box(1), |value| *value, black_box(2)).is_ok());
     black_box(map.try_remove(&black_box(1)).is_ok());
+    map.reclaim();
+    black_box((map.len(), map.garbage(), map.stats()));
 }
 
-/// What may wait for it.
+/// What may wait for it in a map that grows, and in no other one.
 #[inline(always)]
 pub fn waiting<St: Storage<u32, u32>, L: ScopedRawMutex>(map: &'static Map<St, L>) {
     black_box(map.get(&black_box(1)).as_deref());
@@ -33,6 +36,26 @@ pub fn waiting<St: Storage<u32, u32>, L: ScopedRawMutex>(map: &'static Map<St, L
     for entry in map.pin().iter() {
         black_box(entry);
     }
+    let pin = map.pin();
+    black_box(pin.compare_exchange(&black_box(1), &black_box(2), black_box(3)).is_ok());
+    black_box(pin.remove_if(&black_box(1), |value| black_box(*value) == 0));
+    pin.retain(|_, value| black_box(*value) == 0);
+}
+
+/// What may wait for it in each.
+#[inline(always)]
+pub fn always_waiting<St: Storage<u32, u32>, L: ScopedRawMutex>(map: &'static Map<St, L>) {
+    map.promote();
+    map.clear();
+}
+
+/// What a map of a fixed capacity has in its own way: it returns an error if there is no room.
+#[inline(always)]
+pub fn storing<L: ScopedRawMutex>(map: &'static FixedMap<u32, u32, 64, L>) {
+    black_box(map.insert(black_box(1), black_box(2)).is_ok());
+    black_box(map.get_or_insert(black_box(1), black_box(2)).is_ok());
+    black_box(map.update(&black_box(1), |value| *value).is_ok());
+    black_box(map.update_or_insert(black_box(1), |value| *value, black_box(2)).is_ok());
 }
 
 #[panic_handler]

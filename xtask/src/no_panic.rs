@@ -42,19 +42,24 @@ const PANICS: [&str; 8] = [
     "twinmap_can_panic_here",
 ];
 
+/// What they are compiled for: `small` (build.rs) is other code.
+const OPT_LEVELS: [&str; 2] = ["3", "s"];
+
 /// Builds the firmwares, and fails where one can panic that must not, or the other way round.
 pub fn run() -> Result<()> {
     setup::targets(&TARGETS)?;
     let mut wrong = Vec::new();
-    for (target, polyfill) in matrix::builds().filter(|(target, _)| TARGETS.contains(target)) {
+    let builds = matrix::builds().filter(|(target, _)| TARGETS.contains(target));
+    for ((target, polyfill), level) in builds.flat_map(|build| OPT_LEVELS.map(|level| (build, level))) {
         let build = Cmd::new("cargo build --release --target-dir target --target").args([target]);
-        build.args(["--features", polyfill]).dir(FOLDER).run()?;
+        let build = build.args(["--features", polyfill]).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level);
+        build.dir(FOLDER).run()?;
         for (name, expected) in FIRMWARES {
             let panics = panics(&root().join(FOLDER).join("target").join(target).join("release").join(name))?;
             let said = if panics.is_empty() { "cannot panic".to_owned() } else { format!("can: {}", panics.join(" ")) };
             println!("{name:15} {said}");
             if panics.is_empty() == expected {
-                wrong.push(format!("{name} on {target} with \"{polyfill}\""));
+                wrong.push(format!("{name} on {target} with \"{polyfill}\" at opt-level {level}"));
             }
         }
     }

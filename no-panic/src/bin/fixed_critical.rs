@@ -1,4 +1,4 @@
-//! What does not wait for the lock that masks interrupts: looking up, removing and iterating never do.
+//! What does not wait for the lock that masks interrupts: here that is all but inserting a new key, `promote` and `clear`.
 #![no_std]
 #![no_main]
 

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use no_panic::{trying, waiting};
+use no_panic::{always_waiting, trying, waiting};
 use twinmap::SyncMap;
 
 static MAP: SyncMap<u32, u32> = SyncMap::new();
@@ -12,5 +12,6 @@ extern "C" fn _start() -> ! {
     loop {
         trying(&MAP);
         waiting(&MAP);
+        always_waiting(&MAP);
     }
 }
