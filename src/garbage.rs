@@ -18,8 +18,8 @@
 //!    its link is used by nothing else. (An entry's may still be read as if it were its hash, by who finds
 //!    then that no table leads to it.)
 //! 2. The batch and the dead belong to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt
-//!    that preempted the first, a destructor, another core) only says AGAIN and leaves: nobody waits, and nothing is
-//!    missed, since a collector that finds AGAIN goes round once more.
+//!    that preempted the first, a destructor, another core) only says AGAIN, or AGAIN_FOR_ALL, and leaves: nobody
+//!    waits, and nothing is missed, since a collector that finds either goes round once more.
 //! 3. A batch's grace period starts, or is extended, after what is in the batch was taken, hence after it was unlinked.
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
 //!    lists whole.
@@ -117,7 +117,9 @@ const ROUNDS: usize = 32;
 
 const IDLE: usize = 0;
 const BUSY: usize = 1;
+/// There is more to do: a larger number asks for more.
 const AGAIN: usize = 2;
+const AGAIN_FOR_ALL: usize = 3;
 
 impl<K, V, I> Collector<K, V, I> {
     const_fn! {
@@ -290,9 +292,10 @@ impl<K, V, I> Collector<K, V, I> {
 
     #[cfg_attr(not(small), inline(never))]
     fn collect_outlined<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
+        let again = if matches!(effort, Effort::All) { AGAIN_FOR_ALL } else { AGAIN };
         // AcqRel: pairs with the collector's compare-and-swap below; it sees what the caller retired and whom it
         // unpinned, and a new collector sees what the last one left.
-        if self.collector.swap(AGAIN, Ordering::AcqRel) == IDLE {
+        if self.collector.fetch_max(again, Ordering::AcqRel) == IDLE {
             self.work(storage, readers, effort);
         }
     }
@@ -307,11 +310,12 @@ impl<K, V, I> Collector<K, V, I> {
     fn work<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         let idle = IdleOnUnwind(&self.collector);
         let mut left = if matches!(effort, Effort::Few) { FEW } else { SOME };
+        let mut all = false;
         let mut rounds = 0..ROUNDS;
         // (At its end, `idle` is dropped: the rest is the next write's.)
         while rounds.next().is_some() {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
-            self.collector.swap(BUSY, Ordering::AcqRel);
+            all |= self.collector.swap(BUSY, Ordering::AcqRel) == AGAIN_FOR_ALL;
             // SAFETY: this caller is the collector (invariant 2).
             unsafe {
                 while self.take_over(storage, readers) {
@@ -320,7 +324,6 @@ impl<K, V, I> Collector<K, V, I> {
                         return;
                     }
                 }
-                let all = matches!(effort, Effort::All);
                 while (all || left > 0) && self.free_dead(storage, readers) {
                     left = left.saturating_sub(1);
                 }

@@ -22,7 +22,9 @@
 //!    reason a grace period can be [extended](Readers::extend) to what was unlinked later: it has to wait again only
 //!    for the counters that are not at zero then.
 //! 3. **The flip is for progress.** Overlapping readers could keep one counter above zero for ever. New readers are
-//!    therefore sent to the other phase, once that other phase was seen empty; the old one then drains.
+//!    therefore sent to the other phase, once that other phase was seen empty; the old one then drains. So a grace
+//!    period ends when the pins do that there were at its beginning, and those of one more phase; and it may become
+//!    longer by an extension, but once: readers that come at the wrong moment could otherwise do that for ever.
 
 use core::ptr;
 
@@ -97,13 +99,15 @@ pub(crate) struct Pin<'a> {
 /// The counters that a grace period still waits for: bit `phase * STRIPES + i` stands for the one of stripe `i`.
 pub(crate) struct Grace {
     waiting: u32,
+    /// It became longer when it was extended, which is to happen once.
+    extended: bool,
 }
 
 /// How far a grace period is.
 pub(crate) enum Progress {
     Over,
     /// Not over; but nobody counts in a counter that it no longer waits for, so that it may be extended to what was
-    /// unlinked since, without becoming longer.
+    /// unlinked since: without becoming longer, unless somebody pins just now.
     Extensible,
     Waiting,
 }
@@ -165,7 +169,7 @@ impl Readers {
 
     /// Starts a grace period for what was unlinked before this call.
     pub(crate) fn grace(&self) -> Grace {
-        Grace { waiting: (1 << (2 * STRIPES)) - 1 }
+        Grace { waiting: (1 << (2 * STRIPES)) - 1, extended: false }
     }
 
     /// How far the grace period is. When it is over, what was unlinked before it began can be freed.
@@ -183,7 +187,7 @@ impl Readers {
             // The other phase has drained: send new readers there, and this one will (invariant 3).
             self.phase.store(1 - phase, Ordering::Relaxed);
         }
-        if in_use & !grace.waiting == 0 { Progress::Extensible } else { Progress::Waiting }
+        if grace.extended || in_use & !grace.waiting != 0 { Progress::Waiting } else { Progress::Extensible }
     }
 
     /// Whether nobody is pinned: of what was unlinked before this call, whoever could see it is gone then. For a caller
@@ -202,7 +206,9 @@ impl Readers {
     pub(crate) fn extend(&self, grace: &mut Grace) {
         // SeqCst: pairs with the fence in `pin` (invariant 1).
         fence(Ordering::SeqCst);
-        grace.waiting |= self.in_use();
+        let in_use = self.in_use();
+        grace.extended = in_use & !grace.waiting != 0;
+        grace.waiting |= in_use;
     }
 
     /// The counters that are not at zero, as in [`Grace`].
@@ -292,6 +298,25 @@ mod tests {
         assert!(!matches!(readers.poll(&mut grace), Progress::Over));
         drop(second);
         assert!(matches!(readers.poll(&mut grace), Progress::Over));
+    }
+
+    /// Each pin is made in the moment between a look and what follows from it, and outlives the next one.
+    #[test]
+    fn a_grace_period_ends_though_it_is_extended_each_time_that_it_may() {
+        let readers = Readers::new();
+        let mut pin = readers.pin();
+        let mut grace = readers.grace();
+        for _ in 0..10 {
+            let progress = readers.poll(&mut grace);
+            let next = readers.pin();
+            match progress {
+                Progress::Over => return,
+                Progress::Extensible => readers.extend(&mut grace),
+                Progress::Waiting => {}
+            }
+            drop(core::mem::replace(&mut pin, next));
+        }
+        panic!("each pin lasted one round, and the grace period all of them");
     }
 
     /// So many pins cannot be made by a test; what it forgets, it writes.

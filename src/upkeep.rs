@@ -113,8 +113,10 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                 Why::Error(kind) => Some(kind),
             };
             if let Some(kind) = error {
-                // What could not be freed because the operation itself was pinned; it may also have promoted a table.
-                self.collect(Effort::All);
+                // What could not be freed because the operation itself was pinned; it may also have
+                // promoted a table. All, if there may be the memory in it that is missing: else the caller
+                // may be a handler, and in a hurry.
+                self.collect(if kind == Self::NO_MEMORY { Effort::All } else { Effort::Few });
                 if kind != Self::NO_MEMORY || retried {
                     return Err((input, kind));
                 }

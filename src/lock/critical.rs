@@ -1,6 +1,6 @@
 //! The lock that masks interrupts.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
 use mutex_traits::{ConstInit, ScopedRawMutex};
 
@@ -47,15 +47,18 @@ impl CriticalSectionLock {
 
         impl Drop for Release<'_> {
             fn drop(&mut self) {
+                compiler_fence(Ordering::SeqCst);
                 self.0.store(false, Ordering::Relaxed);
             }
         }
 
-        // Relaxed: the critical section orders its holders.
+        // Relaxed: the critical section orders its holders. What it does not mask runs on the same core, and finds the
+        // flag set as long as anything is done under it: for that, the compiler has to leave the order as it is.
         if self.held.load(Ordering::Relaxed) {
             return None;
         }
         self.held.store(true, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
         let _release = Release(&self.held);
         Some(f())
     }

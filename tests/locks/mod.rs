@@ -291,6 +291,27 @@ fn while_the_lock_is_held_try_operations_would_block_and_hand_everything_back() 
     assert!(map.try_insert(1_000_001, 5).unwrap().is_none());
 }
 
+/// From a handler, perhaps: what many have removed is not for it to free.
+#[test]
+fn a_write_that_would_block_frees_little() {
+    let (map, lock) = promoted(400);
+    let pin = map.pin();
+    lock.clone().with_lock(|| (0..200).for_each(|key| drop(map.remove(&key))));
+    map.promote();
+    // From now on, a key that is not known is looked for under the lock.
+    map.insert(1_000_000, 0);
+    drop(pin);
+    let before = map.garbage().entries;
+    assert!(!GROWS || before >= 200);
+    lock.clone().with_lock(|| {
+        assert_eq!(map.try_insert(1_000_001, 1).unwrap_err().kind, ErrorKind::WouldBlock);
+        assert_eq!(map.try_update_or_insert(1_000_001, |_| unreachable!(), 1).unwrap_err().kind, ErrorKind::WouldBlock);
+    });
+    assert!(!GROWS || map.garbage().entries + 10 >= before, "{} of {before} are left", map.garbage().entries);
+    map.reclaim();
+    assert!(map.garbage().is_empty());
+}
+
 /// A key; of its methods and those of the value, nothing but its `Eq` may run under the lock.
 struct Outside(u32);
 

@@ -151,6 +151,30 @@ fn retain_and_remove_if_may_call_the_map() {
     assert_works(&map);
 }
 
+/// What says so is told that somebody is at it, who is to free all then, too.
+#[test]
+fn drop_of_a_value_may_reclaim() {
+    static MAP: LazyLock<Map<u32, Reclaims>> = LazyLock::new(Map::default);
+
+    struct Reclaims;
+
+    impl Drop for Reclaims {
+        fn drop(&mut self) {
+            MAP.reclaim();
+        }
+    }
+
+    (0..100).for_each(|key| drop(MAP.insert(key, Reclaims)));
+    MAP.promote();
+    let pin = MAP.pin();
+    (1..100).for_each(|key| drop(MAP.remove(&key)));
+    MAP.promote();
+    assert!(MAP.garbage().entries > 50);
+    drop(pin);
+    MAP.insert(0, Reclaims);
+    assert!(MAP.garbage().is_empty(), "{:?}", MAP.garbage());
+}
+
 #[test]
 fn drop_of_a_value_may_call_the_map() {
     static MAP: LazyLock<Map<u32, CallsMap>> = LazyLock::new(Map::default);

@@ -14,16 +14,17 @@ impl<const PRIORITY: u8> Ceiling<PRIORITY> {
 }
 
 // SAFETY: who waits for the lock runs at this priority or below, and so never while it is held; the flag refuses the
-// holder itself, and those above. The fences keep the closure between the writes, whatever `cortex-m` promises.
+// holder itself, and those above, from before the closure until after it (Acquire, Release). The fences keep all of that
+// between the writes, whatever `cortex-m` promises.
 unsafe impl<const PRIORITY: u8> ScopedRawMutex for Ceiling<PRIORITY> {
     fn try_with_lock<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         let before = basepri::read();
         // SAFETY: it masks more, and never less than before. (0 masks nothing.)
         unsafe { basepri::write(if before == 0 { PRIORITY } else { before.min(PRIORITY) }) };
         compiler_fence(SeqCst);
-        let result = (!self.0.swap(true, Relaxed)).then(|| {
+        let result = (!self.0.swap(true, Acquire)).then(|| {
             let result = f(); // (A panic ends the program.)
-            self.0.store(false, Relaxed);
+            self.0.store(false, Release);
             result
         });
         compiler_fence(SeqCst);
