@@ -18,8 +18,8 @@
 //!    its link is used by nothing else. (An entry's may still be read as if it were its hash, by who finds
 //!    then that no table leads to it.)
 //! 2. The batch and the dead belong to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt
-//!    that preempted the first, a destructor, another core) only says AGAIN, or AGAIN_FOR_ALL, and leaves: nobody
-//!    waits, and nothing is missed, since a collector that finds either goes round once more.
+//!    that preempted the first, a destructor, another core) only says AGAIN, and for how much, and leaves:
+//!    nobody waits, and nothing is missed, since a collector that finds AGAIN goes round once more.
 //! 3. A batch's grace period starts, or is extended, after what is in the batch was taken, hence after it was unlinked.
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
 //!    lists whole.
@@ -96,17 +96,16 @@ impl Garbage {
 
 /// How many dead entries are freed by a call.
 #[derive(Clone, Copy)]
+#[repr(usize)]
 pub(crate) enum Effort {
-    /// Few: an insertion takes longer than other writes, and has freed enough when it is as many as it adds.
-    Few,
-    Some,
-    All,
+    /// An insertion takes longer than other writes, and has freed enough when it is as many as it adds.
+    Few = 2,
+    /// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so does
+    /// the next one: with twice as many a write, nearly all are gone with the last key.
+    Some = 8,
+    All = usize::MAX,
 }
 
-/// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so does
-/// the next one: with twice as many a write, nearly all are gone with the last key.
-const SOME: usize = 8;
-const FEW: usize = 2;
 /// So many values may wait before a write looks whether one can be freed while somebody is pinned: mostly none can, and
 /// on a host, with its stripes, looking costs more than the write.
 const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
@@ -115,11 +114,9 @@ const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
 /// destructors, so deep as they may be nested.
 const ROUNDS: usize = 32;
 
+// Of the collector. Another number is AGAIN, and the largest effort of those who said so.
 const IDLE: usize = 0;
 const BUSY: usize = 1;
-/// There is more to do: a larger number asks for more.
-const AGAIN: usize = 2;
-const AGAIN_FOR_ALL: usize = 3;
 
 impl<K, V, I> Collector<K, V, I> {
     const_fn! {
@@ -274,7 +271,7 @@ impl<K, V, I> Collector<K, V, I> {
                 free_both(storage, node);
                 core::mem::forget(idle);
                 if !self.leave() {
-                    return self.work(storage, readers, Effort::Some);
+                    return self.work(storage, readers);
                 }
             } else {
                 free_both(storage, node);
@@ -292,11 +289,10 @@ impl<K, V, I> Collector<K, V, I> {
 
     #[cfg_attr(not(small), inline(never))]
     fn collect_outlined<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
-        let again = if matches!(effort, Effort::All) { AGAIN_FOR_ALL } else { AGAIN };
         // AcqRel: pairs with the collector's compare-and-swap below; it sees what the caller retired and whom it
         // unpinned, and a new collector sees what the last one left.
-        if self.collector.fetch_max(again, Ordering::AcqRel) == IDLE {
-            self.work(storage, readers, effort);
+        if self.collector.fetch_max(effort as usize, Ordering::AcqRel) == IDLE {
+            self.work(storage, readers);
         }
     }
 
@@ -307,15 +303,14 @@ impl<K, V, I> Collector<K, V, I> {
     }
 
     /// What the collector does, until nobody says AGAIN; but not for ever, while others write as fast as it frees.
-    fn work<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
+    fn work<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
         let idle = IdleOnUnwind(&self.collector);
-        let mut left = if matches!(effort, Effort::Few) { FEW } else { SOME };
-        let mut all = false;
+        let (mut effort, mut freed) = (0, 0);
         let mut rounds = 0..ROUNDS;
         // (At its end, `idle` is dropped: the rest is the next write's.)
         while rounds.next().is_some() {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
-            all |= self.collector.swap(BUSY, Ordering::AcqRel) == AGAIN_FOR_ALL;
+            effort = effort.max(self.collector.swap(BUSY, Ordering::AcqRel));
             // SAFETY: this caller is the collector (invariant 2).
             unsafe {
                 while self.take_over(storage, readers) {
@@ -324,8 +319,8 @@ impl<K, V, I> Collector<K, V, I> {
                         return;
                     }
                 }
-                while (all || left > 0) && self.free_dead(storage, readers) {
-                    left = left.saturating_sub(1);
+                while freed < effort && self.free_dead(storage, readers) {
+                    freed += 1;
                 }
             }
             if self.leave() {

@@ -96,12 +96,15 @@ pub(crate) struct Pin<'a> {
     pins: &'a AtomicUsize,
 }
 
-/// The counters that a grace period still waits for: bit `phase * STRIPES + i` stands for the one of stripe `i`.
+/// The counters that a grace period still waits for: bit `phase * STRIPES + i` stands for the one of stripe `i`. And
+/// [`MAY_GROW`].
 pub(crate) struct Grace {
     waiting: u32,
-    /// It became longer when it was extended, which is to happen once.
-    extended: bool,
 }
+
+/// The grace period has not become longer yet by being extended. (Among the others, as if it were a counter that is
+/// always in use: another word would make all maps larger, and some accesses to their fields longer.)
+const MAY_GROW: u32 = 1 << 31;
 
 /// How far a grace period is.
 pub(crate) enum Progress {
@@ -169,16 +172,16 @@ impl Readers {
 
     /// Starts a grace period for what was unlinked before this call.
     pub(crate) fn grace(&self) -> Grace {
-        Grace { waiting: (1 << (2 * STRIPES)) - 1, extended: false }
+        Grace { waiting: MAY_GROW | ((1 << (2 * STRIPES)) - 1) }
     }
 
     /// How far the grace period is. When it is over, what was unlinked before it began can be freed.
     pub(crate) fn poll(&self, grace: &mut Grace) -> Progress {
         // SeqCst: pairs with the fence in `pin` (invariant 1).
         fence(Ordering::SeqCst);
-        let in_use = self.in_use();
+        let in_use = self.in_use() | MAY_GROW;
         grace.waiting &= in_use;
-        if grace.waiting == 0 {
+        if grace.waiting & !MAY_GROW == 0 {
             return Progress::Over;
         }
         // Relaxed: only the one that collects flips, and invariant 2 holds for readers.
@@ -187,7 +190,7 @@ impl Readers {
             // The other phase has drained: send new readers there, and this one will (invariant 3).
             self.phase.store(1 - phase, Ordering::Relaxed);
         }
-        if grace.extended || in_use & !grace.waiting != 0 { Progress::Waiting } else { Progress::Extensible }
+        if in_use & !grace.waiting == 0 { Progress::Extensible } else { Progress::Waiting }
     }
 
     /// Whether nobody is pinned: of what was unlinked before this call, whoever could see it is gone then. For a caller
@@ -207,8 +210,9 @@ impl Readers {
         // SeqCst: pairs with the fence in `pin` (invariant 1).
         fence(Ordering::SeqCst);
         let in_use = self.in_use();
-        grace.extended = in_use & !grace.waiting != 0;
-        grace.waiting |= in_use;
+        if in_use & !grace.waiting != 0 {
+            grace.waiting = (grace.waiting | in_use) & !MAY_GROW;
+        }
     }
 
     /// The counters that are not at zero, as in [`Grace`].

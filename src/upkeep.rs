@@ -99,27 +99,25 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     ) -> Result<R, (I, ErrorKind)> {
         let mut retried = false;
         loop {
+            if !matches!(why, Why::Again) {
+                // The table that was promoted, which a new one is to replace. Little besides: the caller may be a handler.
+                self.collect(Effort::Few);
+            }
             let error = match why {
                 Why::Again => None,
-                Why::NeedsTable(table) => {
-                    // The table that it is to replace, first.
-                    self.collect(Effort::Few);
-                    match self.prepare::<A>(table) {
-                        Ok(true) => None,
-                        Ok(false) => Some(Self::NO_MEMORY),
-                        Err(error) => Some(error.into()),
-                    }
-                }
+                Why::NeedsTable(table) => match self.prepare::<A>(table) {
+                    Ok(true) => None,
+                    Ok(false) => Some(Self::NO_MEMORY),
+                    Err(error) => Some(error.into()),
+                },
                 Why::Error(kind) => Some(kind),
             };
             if let Some(kind) = error {
-                // What could not be freed because the operation itself was pinned; it may also have
-                // promoted a table. All, if there may be the memory in it that is missing: else the caller
-                // may be a handler, and in a hurry.
-                self.collect(if kind == Self::NO_MEMORY { Effort::All } else { Effort::Few });
                 if kind != Self::NO_MEMORY || retried {
                     return Err((input, kind));
                 }
+                // What could not be freed because the operation itself was pinned.
+                self.collect(Effort::All);
                 retried = true;
             }
             (input, why) = match operation(input) {
