@@ -26,7 +26,7 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WouldBlock;
 
-/// Why an insertion failed.
+/// Why an insertion failed, or an update.
 ///
 /// ```
 /// use twinmap::{ErrorKind, FixedMap};
@@ -56,7 +56,7 @@ pub enum ErrorKind {
     Full,
     /// There is room, but memory that was given up is still in use, or cannot be collected, because
     /// somebody is pinned: a guard, an iterator, or an operation that this one interrupted or that runs on
-    /// another core. Only from a `FixedMap`.
+    /// another core. Or there is none, but somebody is in the middle of a removal. Only from a `FixedMap`.
     Busy,
 }
 

@@ -38,7 +38,7 @@ use crate::twin_map::TwinMap;
 /// # Ok::<(), twinmap::InsertError<u16, i32>>(())
 /// ```
 ///
-/// `N` is any number from 1 up; `N + SPARE` is at most 32,767:
+/// `N` and `SPARE` are any numbers from 1 up; `N + SPARE` is at most 32,767:
 ///
 /// ```compile_fail,E0080
 /// let map = twinmap::FixedMap::<u32, u32, 0>::new(); // FixedMap: N, the number of keys, must be at least 1
@@ -142,8 +142,9 @@ where
     ///
     /// # Errors
     ///
-    /// With key and value inside: [`ErrorKind::Full`] when `N` other keys are there, and exactly then;
-    /// [`ErrorKind::Busy`] when there is room, but somebody who is pinned still uses it. The map is as it was.
+    /// With key and value inside: [`ErrorKind::Full`] when `N` other keys are there, and never else;
+    /// [`ErrorKind::Busy`] when there is room, but somebody who is pinned still uses it, or when one of `N` other keys
+    /// is being removed just now. The map is as it was.
     ///
     /// ```
     /// let map = twinmap::FixedMap::<_, _, 8>::new();

@@ -96,14 +96,23 @@ impl Garbage {
 
 /// How many dead entries are freed by a call.
 #[derive(Clone, Copy)]
-#[repr(usize)]
 pub(crate) enum Effort {
     /// An insertion takes longer than other writes, and has freed enough when it is as many as it adds.
-    Few = 2,
-    /// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so does
-    /// the next one: with twice as many a write, nearly all are gone with the last key.
-    Some = 8,
-    All = usize::MAX,
+    Few,
+    /// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so
+    /// does the next one: with twice as many a write, nearly all are gone with the last key.
+    Some,
+    All,
+}
+
+impl Effort {
+    const fn entries(self) -> usize {
+        match self {
+            Self::Few => 2,
+            Self::Some => 8,
+            Self::All => usize::MAX,
+        }
+    }
 }
 
 /// So many values may wait before a write looks whether one can be freed while somebody is pinned: mostly none can, and
@@ -114,7 +123,7 @@ const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
 /// destructors, so deep as they may be nested.
 const ROUNDS: usize = 32;
 
-// Of the collector. Another number is AGAIN, and the largest effort of those who said so.
+// Of the collector. Another number is AGAIN: the most entries that one of those asks for who said so.
 const IDLE: usize = 0;
 const BUSY: usize = 1;
 
@@ -291,7 +300,7 @@ impl<K, V, I> Collector<K, V, I> {
     fn collect_outlined<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         // AcqRel: pairs with the collector's compare-and-swap below; it sees what the caller retired and whom it
         // unpinned, and a new collector sees what the last one left.
-        if self.collector.fetch_max(effort as usize, Ordering::AcqRel) == IDLE {
+        if self.collector.fetch_max(effort.entries(), Ordering::AcqRel) == IDLE {
             self.work(storage, readers);
         }
     }

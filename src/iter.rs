@@ -7,16 +7,19 @@ use crate::map::Walk;
 use crate::storage::Storage;
 
 /// An iterator over keys and values, made by [`Pinned::iter`](crate::Pinned::iter).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Iter<'p, K, V, St: Storage<K, V>> {
     walk: Walk<'p, K, V, St>,
 }
 
 /// An iterator over keys, made by [`Pinned::keys`](crate::Pinned::keys).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Keys<'p, K, V, St: Storage<K, V>> {
     iter: Iter<'p, K, V, St>,
 }
 
 /// An iterator over values, made by [`Pinned::values`](crate::Pinned::values).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Values<'p, K, V, St: Storage<K, V>> {
     iter: Iter<'p, K, V, St>,
 }

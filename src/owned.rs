@@ -58,6 +58,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
 }
 
 /// An iterator with mutable access to the values, made by [`TwinMap::iter_mut`](crate::TwinMap::iter_mut).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct IterMut<'a, K, V, St: Storage<K, V>> {
     walk: Walk<'a, K, V, St>,
     left: usize,

@@ -19,10 +19,11 @@ use crate::twin_map::TwinMap;
 
 /// A map that is pinned: what is found through this guard stays where it is until the guard is dropped.
 ///
-/// Made by [`TwinMap::pin`]. All operations of the map are here as well, by reference: the references live as long as
-/// the guard is borrowed, whatever others do to the map meanwhile. It is not a snapshot: what others write is seen, by
-/// the next lookup, through this guard too. Dropping the guard costs one atomic decrement; it frees nothing. What was
-/// unlinked while it was there is freed by the next write through the map, or by [`reclaim`](TwinMap::reclaim).
+/// Made by [`TwinMap::pin`]. What the map can do is here as well, by reference, and iteration, `retain`, `remove_if`
+/// and `compare_exchange` are here only. The references live as long as the guard is borrowed, whatever others do to
+/// the map meanwhile. It is not a snapshot: what others write is seen, by the next lookup, through this guard too.
+/// Dropping the guard costs one atomic decrement; it frees nothing. What was unlinked while it was there is freed by
+/// the next write through the map, or by [`reclaim`](TwinMap::reclaim).
 ///
 /// ```
 /// let map = twinmap::SyncMap::new();
@@ -45,6 +46,7 @@ use crate::twin_map::TwinMap;
 /// drop(pinned);
 /// assert_eq!(one, Some(&1));
 /// ```
+#[must_use = "the pin ends when the guard is dropped"]
 pub struct Pinned<'a, M> {
     pub(crate) map: &'a M,
     pub(crate) pin: Pin<'a>,

@@ -15,9 +15,10 @@ use crate::twin_map::TwinMap;
 
 /// A concurrent hash map that grows, on the global allocator.
 ///
-/// Lookups that hit take no lock, mask no interrupts, allocate nothing, free nothing and run no destructor:
-/// from `main`, from an interrupt handler, from a task or from another core. Overwriting and removing a key
-/// that the map has had for a while takes no lock either. New keys go in under the lock `L`, for a short time
+/// Looking up a key that the map has had for a while takes no lock, masks no interrupts, allocates nothing, frees
+/// nothing and runs no destructor: from `main`, from an interrupt handler, from a task or from another core.
+/// Overwriting and removing such a key takes no lock either. (A key is *known* in this way once it was promoted:
+/// [`promote`](TwinMap::promote).) New keys go in under the lock `L`, for a short time
 /// that on average does not depend on the size of the map. Which `L` to choose is the one question to answer:
 /// see [the crate's documentation](crate#which-lock). A lock of your own must exclude its holder too: a
 /// recursive mutex is no [`ScopedRawMutex`].
@@ -40,7 +41,7 @@ use crate::twin_map::TwinMap;
 pub type SyncMap<K, V, L = SpinLock, S = FxBuildHasher> = TwinMap<K, V, Heap<K, V>, L, S>;
 
 impl<K, V> SyncMap<K, V> {
-    /// An empty map with room for `capacity` keys before it first has to grow.
+    /// An empty map with room for `capacity` keys before it first has to grow, with a [`SpinLock`].
     ///
     /// Later tables are sized by what is live: once keys are removed, room that is not needed goes as well.
     ///
@@ -52,6 +53,7 @@ impl<K, V> SyncMap<K, V> {
     /// let map = twinmap::SyncMap::with_capacity(1_000);
     /// map.insert(1, 1);
     /// ```
+    #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::new().reserved(capacity)
     }

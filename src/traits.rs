@@ -58,6 +58,9 @@ where
     L: ScopedRawMutex + Default,
     S: BuildHasher + Default,
 {
+    /// # Panics
+    ///
+    /// When there is no memory, as the allocator does.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let entries = entries.into_iter();
         let mut map = Self::default().reserved(entries.size_hint().0);
@@ -133,12 +136,15 @@ where
     L: ScopedRawMutex,
     S: BuildHasher,
 {
+    /// # Panics
+    ///
+    /// When a key finds no memory (`SyncMap`), or the map is full or busy (`FixedMap`).
     fn extend<I: IntoIterator<Item = (&'a K, &'a V)>>(&mut self, entries: I) {
         self.extend(entries.into_iter().map(|(&key, &value)| (key, value)));
     }
 }
 
-impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> IntoIterator for TwinMap<K, V, St, L, S> {
+impl<K, V, St: Storage<K, V>, L, S> IntoIterator for TwinMap<K, V, St, L, S> {
     type Item = (K, V);
     type IntoIter = IntoIter<K, V, St, L>;
 
@@ -147,7 +153,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> IntoIterator for TwinMap<K, 
     }
 }
 
-impl<'a, K, V, St: Storage<K, V>, L: ScopedRawMutex, S> IntoIterator for &'a mut TwinMap<K, V, St, L, S> {
+impl<'a, K, V, St: Storage<K, V>, L, S> IntoIterator for &'a mut TwinMap<K, V, St, L, S> {
     type Item = (&'a K, &'a mut V);
     type IntoIter = IterMut<'a, K, V, St>;
 

@@ -11,8 +11,7 @@ use crate::error::{ErrorKind, InsertError, WouldBlock};
 use crate::garbage::{Effort, Garbage};
 use crate::guard::Ref;
 use crate::insert::Refused;
-use crate::lock::SpinLock;
-use crate::lock::{Acquire, Never, Try, Wait};
+use crate::lock::{Acquire, Never, SpinLock, Try, Wait};
 use crate::map::{Core, Inserted, OnLive, Unlinked};
 use crate::owned::{Drain, IterMut};
 use crate::pinned::Pinned;
@@ -57,6 +56,7 @@ impl<K, V, St: Storage<K, V>> TwinMap<K, V, St, SpinLock, FxBuildHasher> {
         /// static FIXED: FixedMap<u32, u32, 100> = FixedMap::new();
         /// # assert!(GROWS.is_empty() && FIXED.is_empty());
         /// ```
+        #[must_use]
         pub fn new() -> Self {
             Self::with_lock(SpinLock::new())
         }
@@ -75,6 +75,7 @@ impl<K, V, St: Storage<K, V>, L> TwinMap<K, V, St, L, FxBuildHasher> {
         /// # FRAMES.insert(1, [0; 8]);
         /// # }
         /// ```
+        #[must_use]
         pub fn with_lock(lock: L) -> Self {
             Self::with_lock_and_hasher(lock, FxBuildHasher)
         }
@@ -93,6 +94,7 @@ impl<K, V, St: Storage<K, V>, S> TwinMap<K, V, St, SpinLock, S> {
         /// let sessions: SyncMap<String, u32, SpinLock, RandomState> = SyncMap::with_hasher(RandomState::new());
         /// sessions.insert("0f3e".to_owned(), 1);
         /// ```
+        #[must_use]
         pub fn with_hasher(hash_builder: S) -> Self {
             Self::with_lock_and_hasher(SpinLock::new(), hash_builder)
         }
@@ -109,6 +111,7 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
         /// static MAP: SyncMap<u8, u8> = SyncMap::with_lock_and_hasher(SpinLock::new(), FxBuildHasher);
         /// # assert!(MAP.is_empty());
         /// ```
+        #[must_use]
         pub fn with_lock_and_hasher(lock: L, hash_builder: S) -> Self {
             Self { core: Core::new(lock), hash_builder }
         }
@@ -116,8 +119,8 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
 
     /// The number of keys. Takes no lock.
     ///
-    /// While others write it is a number that the map had or was about to have, should they find memory; it never
-    /// misses a key that was inserted before the call and not removed.
+    /// While others write, it counts each key that was inserted before the call and not removed, and may count some of
+    /// those that are being inserted or removed just now.
     ///
     /// ```
     /// assert_eq!(twinmap::SyncMap::from([(1, 1), (2, 4)]).len(), 2);
@@ -197,6 +200,32 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     pub fn promotions(&self) -> usize {
         self.core.promotions.load(Ordering::Relaxed)
     }
+
+    /// Mutable access to all values, with their keys. Takes no lock. Before that, all keys are promoted, and
+    /// what waits to be freed is freed: time that is proportional to the map's size. Readers do not exist
+    /// while the map is borrowed mutably:
+    ///
+    /// ```compile_fail,E0502
+    /// let mut map = twinmap::SyncMap::from([(1, 1)]);
+    /// let one = map.get(&1);
+    /// map.iter_mut().for_each(|(_, value)| *value = 2);
+    /// assert_eq!(one.as_deref(), Some(&1));
+    /// ```
+    pub fn iter_mut(&mut self) -> IterMut<'_, K, V, St> {
+        IterMut::new(&mut self.core)
+    }
+
+    /// Takes everything out: what the iterator has not given out when it is dropped, is dropped. (If it is forgotten,
+    /// what it has not given out stays in the map.) Cost as [`iter_mut`](Self::iter_mut).
+    ///
+    /// ```
+    /// let mut map = twinmap::SyncMap::from([(1, "a"), (2, "b")]);
+    /// assert_eq!(map.drain().count(), 2);
+    /// assert!(map.is_empty());
+    /// ```
+    pub fn drain(&mut self) -> Drain<'_, K, V, St, L> {
+        Drain::new(&mut self.core)
+    }
 }
 
 /// The operations that may take the lock.
@@ -223,9 +252,9 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     /// Makes every key reachable without the lock, and gives up the memory of removed ones.
     ///
     /// A `SyncMap` does this by itself as it is used. Calling it after the keys are known, for instance at the end of
-    /// an initialisation, makes all later lookups hits. Takes the lock for many short steps (so with a
-    /// [`SpinLock`](crate::SpinLock) not from an interrupt handler) and needs a table when there is something to give
-    /// up; without memory for that it leaves the map as it is.
+    /// an initialisation, lets all later lookups of them do without the lock. Takes the lock for many short steps (so
+    /// with a [`SpinLock`](crate::SpinLock) not from an interrupt handler) and needs a table when there is something to
+    /// give up; without memory for that it leaves the map as it is.
     ///
     /// In a `FixedMap` every key is reachable without the lock anyway; what this gives up is what removals left in the
     /// table which somebody else's lock kept from it.
@@ -256,30 +285,6 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     pub fn stats(&self) -> Stats {
         let copy = self.core.section::<Try, _>(|dirty| dirty.progress());
         self.core.counters.stats(self.len(), self.promotions(), copy.ok().flatten(), self.garbage())
-    }
-
-    /// Mutable access to all values, with their keys. Readers do not exist while the map is borrowed mutably:
-    ///
-    /// ```compile_fail,E0502
-    /// let mut map = twinmap::SyncMap::from([(1, 1)]);
-    /// let one = map.get(&1);
-    /// map.iter_mut().for_each(|(_, value)| *value = 2);
-    /// assert_eq!(one.as_deref(), Some(&1));
-    /// ```
-    pub fn iter_mut(&mut self) -> IterMut<'_, K, V, St> {
-        IterMut::new(&mut self.core)
-    }
-
-    /// Takes everything out: what the iterator has not given out when it is dropped, is dropped. (If it is forgotten,
-    /// what it has not given out stays in the map.)
-    ///
-    /// ```
-    /// let mut map = twinmap::SyncMap::from([(1, "a"), (2, "b")]);
-    /// assert_eq!(map.drain().count(), 2);
-    /// assert!(map.is_empty());
-    /// ```
-    pub fn drain(&mut self) -> Drain<'_, K, V, St, L> {
-        Drain::new(&mut self.core)
     }
 
     /// Ends a write that has nothing to return: unpins, and frees what can be freed.
@@ -380,8 +385,9 @@ where
         self.pin().contains_key(key)
     }
 
-    /// As `insert`, but never waits for who has the lock (see [`try_get`](Self::try_get)), and never
-    /// aborts: for interrupt handlers.
+    /// As `insert`, which overwrites a value that is there, but never waits for who has the lock (see
+    /// [`try_get`](Self::try_get)), and never aborts: for interrupt handlers. (To insert only where nothing is, as what
+    /// has this name elsewhere does: `get_or_insert`.)
     ///
     /// # Errors
     ///
@@ -605,7 +611,8 @@ where
         }
     }
 
-    /// Mutable access to the value of a key. Readers do not exist while the map is borrowed mutably.
+    /// Mutable access to the value of a key. Cost as [`iter_mut`](Self::iter_mut). Readers do not exist
+    /// while the map is borrowed mutably.
     ///
     /// ```
     /// let mut map = twinmap::SyncMap::new();

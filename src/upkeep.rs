@@ -100,7 +100,8 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let mut retried = false;
         loop {
             if !matches!(why, Why::Again) {
-                // The table that was promoted, which a new one is to replace. Little besides: the caller may be a handler.
+                // The table that was promoted, which a new one is to replace. Little
+                // besides: the caller may be a handler.
                 self.collect(Effort::Few);
             }
             let error = match why {

@@ -84,7 +84,7 @@ fn key_and_value_are_handed_back_at_each_failure() {
     let mut errors = 0;
     for (state, make, key) in states() {
         // Through the map or `Pinned`; one allocation fails, or all from it on; and with what is there replaced by
-        // another value, or by what is made of it.
+        // another value, or by what is made of it (the empty text, which takes no memory).
         let ways = [(false, false), (true, true), (true, false), (false, true)];
         let ways = ways[..count(4, 2)].iter().flat_map(|&(pinned, one)| [(pinned, one, false), (pinned, one, true)]);
         for (pinned, one, update) in ways {
@@ -92,12 +92,11 @@ fn key_and_value_are_handed_back_at_each_failure() {
                 let map = make();
                 let mut model: Model = make().into_iter().collect();
                 let (k, v) = (text(key), Box::from("new"));
-                let empty = |_: &Box<str>| Box::default(); // Which takes no memory.
                 let (inserted, failed) = failing_nth(n, one, || match (update, pinned) {
                     (false, true) => map.pin().try_insert(k, v).map(|_| ()),
                     (false, false) => map.try_insert(k, v).map(|_| ()),
-                    (true, true) => map.pin().try_update_or_insert(k, empty, v).map(|_| ()),
-                    (true, false) => map.try_update_or_insert(k, empty, v).map(|_| ()),
+                    (true, true) => map.pin().try_update_or_insert(k, |_| Box::default(), v).map(|_| ()),
+                    (true, false) => map.try_update_or_insert(k, |_| Box::default(), v).map(|_| ()),
                 });
                 let updated = inserted.is_ok() && update && model.contains_key(&text(key));
                 if let Err(error) = inserted {

@@ -153,9 +153,10 @@ fn made(name: &'static str) -> impl FnMut(&Fused) -> Fused {
 }
 
 type Operation = (&'static str, fn(&mut Map));
+type OnKey = fn(&mut Map, u32);
 
 /// Operations on a single key, in any state: the others have to be as before.
-const SINGLE: &[(&str, fn(&mut Map, u32))] = &[
+const SINGLE: &[(&str, OnKey)] = &[
     ("get", |map, key| drop(map.get(&fused(key)))),
     ("try_get", |map, key| drop(map.try_get(&fused(key)))),
     ("insert", |map, key| drop(map.insert(fused(key), fused(1)))),
