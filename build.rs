@@ -6,7 +6,7 @@
 //! (`cargo xtask size` and `cargo xtask bench-mcu` show both.)
 //!
 //! `striped`: for a host, with many cores and much memory, where counters of several cache lines each are worth it. Not
-//! for a checker of models, which would have more to explore, and not on bare metal.
+//! for a checker of models, which would have more to explore, and neither on bare metal nor for size.
 
 use std::path::Path;
 use std::{env, fs, io};
@@ -14,13 +14,14 @@ use std::{env, fs, io};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(small)");
-    if env::var("OPT_LEVEL").is_ok_and(|level| level == "s" || level == "z") {
+    let small = env::var("OPT_LEVEL").is_ok_and(|level| level == "s" || level == "z");
+    if small {
         println!("cargo::rustc-cfg=small");
     }
     println!("cargo::rustc-check-cfg=cfg(striped)");
     let modelled = ["CARGO_CFG_LOOM", "CARGO_CFG_SHUTTLE"].iter().any(|name| env::var_os(name).is_some());
     let bare = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none");
-    if !modelled && !bare {
+    if !modelled && !bare && !small {
         println!("cargo::rustc-cfg=striped");
     }
     front_page();

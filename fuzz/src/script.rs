@@ -21,6 +21,7 @@ pub enum Op {
     GetOrInsertWith,
     /// The closure overwrites the value.
     Update,
+    /// By `try_`.
     UpdateOrInsert,
     /// Expects a stale value.
     CompareExchange,

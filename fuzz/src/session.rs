@@ -269,7 +269,7 @@ impl<'m, 'a, St: Subject, L: Lock> Session<'m, 'a, St, L> {
             Op::GetOrInsert => return self.found_or_inserted(view.get_or_insert(item(key), item(fresh)), key, fresh),
             Op::GetOrInsertWith => return self.get_or_insert_with(step, fresh, view),
             Op::Update => return self.update(step, k, fresh, view),
-            Op::UpdateOrInsert => return self.update_or_insert(key, fresh, view),
+            Op::UpdateOrInsert => return self.update_or_insert(step, fresh, view),
             Op::Remove | Op::TryRemove => {
                 let old = match op {
                     Op::Remove => self.call(step, || view.remove(k)),
@@ -350,14 +350,21 @@ impl<'m, 'a, St: Subject, L: Lock> Session<'m, 'a, St, L> {
         self.found_or_inserted(result, step.key, fresh)
     }
 
-    fn update_or_insert(&mut self, key: u32, fresh: u32, view: &'m dyn View<'m>) -> Option<Found<'m>> {
+    fn update_or_insert(&mut self, step: &Step, fresh: u32, view: &'m dyn View<'m>) -> Option<Found<'m>> {
+        let key = step.key;
         let before = self.model.get(&key).copied();
+        // Made before the allocator may fail.
+        let (k, mut updated, inserted) = (item(key), Some(item(fresh + 1)), item(fresh));
         let mut f = |value: &Item| {
             may_panic();
             assert_eq!(Some(value.id()), before);
-            item(fresh + 1)
+            updated.take().expect("nobody overtakes it")
         };
-        match view.update_or_insert(item(key), &mut f, item(fresh)) {
+        let result = match step.flag {
+            true => self.call(step, || view.try_update_or_insert(k, &mut f, inserted)),
+            false => view.update_or_insert(k, &mut f, inserted),
+        };
+        match result {
             Ok(new) => {
                 assert_eq!(new.id(), if before.is_some() { fresh + 1 } else { fresh });
                 self.set(key, Some(new.id()));

@@ -43,6 +43,7 @@ pub trait View<'m>: Debug {
     fn get_or_insert_with(&'m self, key: Item, f: &mut dyn FnMut() -> Item) -> Inserted<Found<'m>>;
     fn update(&'m self, key: &Item, f: &mut dyn FnMut(&Item) -> Item) -> Result<Option<Found<'m>>, ErrorKind>;
     fn update_or_insert(&'m self, key: Item, f: &mut dyn FnMut(&Item) -> Item, value: Item) -> Inserted<Found<'m>>;
+    fn try_update_or_insert(&'m self, key: Item, f: &mut dyn FnMut(&Item) -> Item, value: Item) -> Inserted<Found<'m>>;
     fn remove(&'m self, key: &Item) -> Option<Found<'m>>;
     fn try_remove(&'m self, key: &Item) -> Result<Option<Found<'m>>, WouldBlock>;
     fn clear(&self);
@@ -96,6 +97,15 @@ macro_rules! view {
                 value: Item,
             ) -> Inserted<Found<'m>> {
                 $result(self.update_or_insert(key, f, value)).map($found)
+            }
+
+            fn try_update_or_insert(
+                &'m self,
+                key: Item,
+                f: &mut dyn FnMut(&Item) -> Item,
+                value: Item,
+            ) -> Inserted<Found<'m>> {
+                Ok($found(self.try_update_or_insert(key, f, value)?))
             }
 
             fn remove(&'m self, key: &Item) -> Option<Found<'m>> {
