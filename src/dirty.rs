@@ -251,7 +251,7 @@ impl<K, V, St: Storage<K, V>, L> Core<K, V, St, L> {
             return Ok(false);
         }
         let table = self.storage.table(capacity).or_else(|| {
-            self.collect(Effort::All);
+            self.collect(Effort::ALL);
             self.storage.table(capacity)
         });
         let Some(table) = table else { return Ok(false) };

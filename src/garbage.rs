@@ -94,25 +94,17 @@ impl Garbage {
     }
 }
 
-/// How many dead entries are freed by a call.
-#[derive(Clone, Copy)]
-pub(crate) enum Effort {
-    /// An insertion takes longer than other writes, and has freed enough when it is as many as it adds.
-    Few,
-    /// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so
-    /// does the next one: with twice as many a write, nearly all are gone with the last key.
-    Some,
-    All,
-}
+/// How many dead entries are freed by a call, at most.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Effort(usize);
 
 impl Effort {
-    const fn entries(self) -> usize {
-        match self {
-            Self::Few => 2,
-            Self::Some => 8,
-            Self::All => usize::MAX,
-        }
-    }
+    /// An insertion takes longer than other writes, and has freed enough when it is as many as it adds.
+    pub(crate) const FEW: Self = Self(2);
+    /// When a map is emptied, a promotion leaves three entries dead for each key that is left to be removed, and so
+    /// does the next one: with twice as many a write, nearly all are gone with the last key.
+    pub(crate) const SOME: Self = Self(8);
+    pub(crate) const ALL: Self = Self(usize::MAX);
 }
 
 /// So many values may wait before a write looks whether one can be freed while somebody is pinned: mostly none can, and
@@ -235,11 +227,7 @@ impl<K, V, I> Collector<K, V, I> {
         fence(Ordering::SeqCst);
         let waiting = waiting(readers);
         let worthwhile = || {
-            matches!(effort, Effort::All)
-                || waiting >= MANY
-                || St::LIMIT.is_some()
-                || self.tables() != 0
-                || readers.is_idle()
+            effort == Effort::ALL || waiting >= MANY || St::LIMIT.is_some() || self.tables() != 0 || readers.is_idle()
         };
         if waiting != 0 && worthwhile() {
             self.collect_outlined(storage, readers, effort);
@@ -266,7 +254,7 @@ impl<K, V, I> Collector<K, V, I> {
         unsafe {
             if !readers.is_idle() {
                 self.retire_node(storage, readers, node);
-                return self.collect(storage, readers, Effort::Some);
+                return self.collect(storage, readers, Effort::SOME);
             }
             if needs_drop::<V>() || St::LIMIT.is_some() && needs_drop::<K>() {
                 // A destructor that writes to the map comes here again. It is not to go deeper and
@@ -274,7 +262,7 @@ impl<K, V, I> Collector<K, V, I> {
                 // the Release of the last collector.
                 if self.collector.compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err() {
                     self.retire_node(storage, readers, node);
-                    return self.collect_outlined(storage, readers, Effort::Some);
+                    return self.collect_outlined(storage, readers, Effort::SOME);
                 }
                 let idle = IdleOnUnwind(&self.collector);
                 free_both(storage, node);
@@ -291,7 +279,7 @@ impl<K, V, I> Collector<K, V, I> {
                     // SeqCst: as in `collect`, for the lists, which are not looked at by `LOOK`.
                     fence(Ordering::SeqCst);
                 }
-                self.collect_outlined(storage, readers, Effort::Some);
+                self.collect_outlined(storage, readers, Effort::SOME);
             }
         }
     }
@@ -300,7 +288,7 @@ impl<K, V, I> Collector<K, V, I> {
     fn collect_outlined<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, effort: Effort) {
         // AcqRel: pairs with the collector's compare-and-swap below; it sees what the caller retired and whom it
         // unpinned, and a new collector sees what the last one left.
-        if self.collector.fetch_max(effort.entries(), Ordering::AcqRel) == IDLE {
+        if self.collector.fetch_max(effort.0, Ordering::AcqRel) == IDLE {
             self.work(storage, readers);
         }
     }
@@ -460,7 +448,7 @@ impl<K, V, I> Collector<K, V, I> {
         impl<K, V, St: Storage<K, V>> Drop for Rest<'_, K, V, St> {
             fn drop(&mut self) {
                 let Self(collector, storage, readers) = self;
-                collector.collect(*storage, readers, Effort::All);
+                collector.collect(*storage, readers, Effort::ALL);
             }
         }
 

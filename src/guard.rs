@@ -51,7 +51,7 @@ trait Write {
 
 impl<K, V, St: Storage<K, V>, L> Write for Core<K, V, St, L> {
     unsafe fn end(&self, _value: NonNull<()>) {
-        self.collect(Effort::Some);
+        self.collect(Effort::SOME);
     }
 }
 

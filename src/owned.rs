@@ -21,7 +21,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         let State::Live(node) = found?.state() else { return None };
         drop(pin);
         // The lookup may have promoted.
-        self.collect(Effort::All);
+        self.collect(Effort::ALL);
         // SAFETY: the node is in a slot, and access is exclusive.
         Some(unsafe { &mut (*self.storage.locate(node)).value })
     }

@@ -158,7 +158,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// ```
     pub fn retain(&self, f: impl FnMut(&K, &V) -> bool) {
         self.map.core.retain(&self.pin, f);
-        self.map.core.collect(Effort::Some);
+        self.map.core.collect(Effort::SOME);
     }
 
     /// Makes every key reachable without the lock: [`TwinMap::promote`].
@@ -174,7 +174,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> Pinned<'_, TwinMap<K, V, St,
     /// Removes all keys: [`TwinMap::clear`].
     pub fn clear(&self) {
         self.map.core.clear(&self.pin);
-        self.map.core.collect(Effort::All);
+        self.map.core.collect(Effort::ALL);
     }
 }
 
@@ -269,7 +269,7 @@ where
             // SAFETY: the insertion unlinked it.
             drop(unsafe { Unlinked::new(core, old) });
         }
-        core.collect(Effort::Some);
+        core.collect(Effort::SOME);
         inserted.map_err(InsertError::new)
     }
 
@@ -292,7 +292,7 @@ where
         let updated = core.with_memory::<Wait, _, _>((), |()| {
             core.update::<Wait>(&self.pin, hash, |k| key.equivalent(k), &mut f).map_err(|kind| ((), kind.into()))
         });
-        core.collect(Effort::Some);
+        core.collect(Effort::SOME);
         // SAFETY: published under the pin.
         updated.map(|node| node.map(|node| unsafe { core.value(node) })).map_err(|((), kind)| kind)
     }
@@ -316,7 +316,7 @@ where
         let core = &self.map.core;
         let done = core
             .with_memory::<A, _, _>((key, value), |input| core.update_or_insert::<A>(&self.pin, hash, input, &mut f));
-        core.collect(Effort::Some);
+        core.collect(Effort::SOME);
         // Should that panic, key and value are dropped, too.
         drop(f);
         // SAFETY: published under the pin.
@@ -362,7 +362,7 @@ where
                 done => Ok(done),
             }
         });
-        core.collect(Effort::Some);
+        core.collect(Effort::SOME);
         exchanged.unwrap_or_else(|(new, kind)| Err(CompareExchangeError { new, found: last, kind: Some(kind) }))
     }
 
@@ -394,7 +394,7 @@ where
         let hash = self.map.hash(key);
         let old = self.map.core.remove_again::<A>(&self.pin, hash, Why::Again, &mut |k| key.equivalent(k));
         let old = old?.map(|old| old.value());
-        self.map.core.collect(Effort::Some);
+        self.map.core.collect(Effort::SOME);
         Ok(old)
     }
 
@@ -417,7 +417,7 @@ where
     {
         let hash = self.map.hash(key);
         let removed = self.map.core.remove_if::<Wait>(&self.pin, hash, |k| key.equivalent(k), f);
-        self.map.core.collect(Effort::Some);
+        self.map.core.collect(Effort::SOME);
         Never::unwrap(removed)
     }
 }

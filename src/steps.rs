@@ -213,7 +213,7 @@ fn longest_section(n: usize) -> usize {
     // Grow; the garbage is freed on the way, as writes through the public map do.
     for key in 0..n {
         insert(&map, key);
-        map.collect(Effort::Some);
+        map.collect(Effort::SOME);
     }
     // New keys are looked up, overwritten and removed while they are in `dirty` only; keys that are absent are missed.
     for key in 0..n {
@@ -222,13 +222,13 @@ fn longest_section(n: usize) -> usize {
         assert!(get(&map, n + key));
         assert!(!get(&map, 3 * n + key));
         assert!(remove(&map, n + key));
-        map.collect(Effort::Some);
+        map.collect(Effort::SOME);
     }
     // Churn: the oldest goes, a new one comes.
     for key in 0..2 * n {
         assert!(remove(&map, key % n + (key / n) * 4 * n));
         insert(&map, key % n + (key / n + 1) * 4 * n);
-        map.collect(Effort::Some);
+        map.collect(Effort::SOME);
     }
     map.promote();
     // Most are removed, and nothing is inserted.
@@ -237,13 +237,13 @@ fn longest_section(n: usize) -> usize {
         keep += 1;
         keep % 100 == 0
     });
-    map.collect(Effort::Some);
+    map.collect(Effort::SOME);
     map.promote();
     for key in 0..n / 2 {
         insert(&map, key);
     }
     map.clear(&map.pin());
-    map.collect(Effort::Some);
+    map.collect(Effort::SOME);
     assert!(SECTIONS.get() > n, "the lock was hardly taken");
     LONGEST.get()
 }
@@ -259,7 +259,7 @@ fn a_table_that_is_copied_has_room_for_new_keys_to_its_end() {
         for key in 0..4 * n {
             assert!(remove(&map, key));
             insert(&map, n + key);
-            map.collect(Effort::Some);
+            map.collect(Effort::SOME);
             let unlocked = map.section::<Wait, _>(|dirty| {
                 let Some(progress) = dirty.progress() else { return };
                 if progress.done == progress.buckets {

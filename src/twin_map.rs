@@ -172,7 +172,7 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     /// assert!(map.garbage().is_empty());
     /// ```
     pub fn reclaim(&self) {
-        self.core.collect(Effort::All);
+        self.core.collect(Effort::ALL);
     }
 
     /// What was unlinked and is not freed yet.
@@ -246,7 +246,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
         let pin = self.core.pin();
         self.core.clear(&pin);
         drop(pin);
-        self.core.collect(Effort::All);
+        self.core.collect(Effort::ALL);
     }
 
     /// Makes every key reachable without the lock, and gives up the memory of removed ones.
@@ -291,7 +291,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex, S> TwinMap<K, V, St, L, S> {
     #[inline]
     fn finish(&self, pin: Pin<'_>) {
         drop(pin);
-        self.core.collect(Effort::Some);
+        self.core.collect(Effort::SOME);
     }
 }
 
@@ -420,7 +420,7 @@ where
             (Inserted::Replaced(old), pin) => Some(unsafe { Ref::unlinked(&self.core, old, pin) }),
             (Inserted::New(_) | Inserted::Kept(_), pin) => {
                 drop(pin);
-                self.core.collect(Effort::Few);
+                self.core.collect(Effort::FEW);
                 None
             }
         })
@@ -491,7 +491,7 @@ where
             // SAFETY: published under this pin.
             let new = new.map(|node| unsafe { Ref::written(&self.core, node, pin) });
             if new.is_none() {
-                self.core.collect(Effort::Some);
+                self.core.collect(Effort::SOME);
             }
             Ok(new)
         });

@@ -46,7 +46,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
     pub(crate) fn promote(&self) {
         if St::LIMIT.is_some() {
             self.sweep::<Wait>();
-            return self.collect(Effort::All);
+            return self.collect(Effort::ALL);
         }
         // One round may not do: a `dirty` that is there already may have been copied before its entries were removed;
         // and a table has at least a sixteenth of the last one's size, so what is much too large shrinks in several.
@@ -58,7 +58,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             // Without memory for another table, it has to stay as it is.
             let done = !renewed || !self.is_improvable(now) || round > 0 && now.buckets() >= before;
             drop(pin);
-            self.collect(Effort::All);
+            self.collect(Effort::ALL);
             if done {
                 return;
             }
@@ -102,7 +102,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
             if !matches!(why, Why::Again) {
                 // The table that was promoted, which a new one is to replace. Little
                 // besides: the caller may be a handler.
-                self.collect(Effort::Few);
+                self.collect(Effort::FEW);
             }
             let error = match why {
                 Why::Again => None,
@@ -118,7 +118,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
                     return Err((input, kind));
                 }
                 // What could not be freed because the operation itself was pinned.
-                self.collect(Effort::All);
+                self.collect(Effort::ALL);
                 retried = true;
             }
             (input, why) = match operation(input) {
