@@ -252,9 +252,9 @@ pub(crate) fn stripe() -> usize {
 
 /// Keeps a counter that overflowed away from zero for good: what it guards is then never freed.
 ///
-/// Only forgotten pins (`mem::forget`) bring a counter this far. Pins that exist are in memory, each in at least two
-/// words, so there are fewer of them than half the distance from `SATURATED` to either end of the saturated range:
-/// their decrements cannot bring the counter out of it, and each new pin puts it back into the middle.
+/// Only forgotten pins (`mem::forget`) bring a counter this far. Pins that exist are in memory, each in a word at least,
+/// which is not all that is there, so there are fewer of them than it is from `SATURATED` to either end of the
+/// saturated range: their decrements cannot bring the counter out of it, and each new pin puts it back into the middle.
 #[cold]
 fn saturate(pins: &AtomicUsize) {
     pins.store(SATURATED, Ordering::Relaxed);
