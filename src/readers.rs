@@ -185,10 +185,10 @@ impl Readers {
             return Progress::Over;
         }
         // Relaxed: only the one that collects flips, and invariant 2 holds for readers.
-        let phase = self.phase.load(Ordering::Relaxed) & 1;
-        if grace.waiting & counters(1 - phase) == 0 {
+        let other = 1 - (self.phase.load(Ordering::Relaxed) & 1);
+        if grace.waiting & counters(other) == 0 {
             // The other phase has drained: send new readers there, and this one will (invariant 3).
-            self.phase.store(1 - phase, Ordering::Relaxed);
+            self.phase.store(other, Ordering::Relaxed);
         }
         if in_use & !grace.waiting == 0 { Progress::Extensible } else { Progress::Waiting }
     }
