@@ -291,17 +291,20 @@ mod tests {
     }
 
     #[test]
-    fn a_grace_period_that_is_extended_waits_for_who_came_meanwhile() {
-        let readers = Readers::new();
-        let first = readers.pin();
-        let mut grace = readers.grace();
-        assert!(matches!(readers.poll(&mut grace), Progress::Extensible));
-        let second = readers.pin();
-        readers.extend(&mut grace);
-        drop(first);
-        assert!(!matches!(readers.poll(&mut grace), Progress::Over));
-        drop(second);
-        assert!(matches!(readers.poll(&mut grace), Progress::Over));
+    fn a_grace_period_that_is_extended_waits_for_who_was_there_and_who_came_meanwhile() {
+        for turn in [false, true] {
+            let readers = Readers::new();
+            let first = readers.pin();
+            let mut grace = readers.grace();
+            assert!(matches!(readers.poll(&mut grace), Progress::Extensible));
+            let second = readers.pin();
+            readers.extend(&mut grace);
+            let (goes, stays) = if turn { (second, first) } else { (first, second) };
+            drop(goes);
+            assert!(!matches!(readers.poll(&mut grace), Progress::Over));
+            drop(stays);
+            assert!(matches!(readers.poll(&mut grace), Progress::Over));
+        }
     }
 
     /// Each pin is made in the moment between a look and what follows from it, and outlives the next one.

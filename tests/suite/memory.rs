@@ -91,6 +91,23 @@ fn what_is_unlinked_is_freed_at_once_when_nobody_is_pinned() {
 }
 
 #[test]
+fn reclaim_frees_what_nobody_has_seen_who_is_still_there() {
+    let map = Map::<u32, u32>::default();
+    map.insert(1, 10);
+    map.promote();
+    map.reclaim();
+    let first = map.pin();
+    map.insert(1, 11);
+    map.reclaim(); // From now on, readers are counted apart from it.
+    let second = map.pin();
+    assert_eq!(map.garbage().values, 1);
+    drop(first);
+    map.reclaim();
+    assert!(map.garbage().is_empty());
+    drop(second);
+}
+
+#[test]
 fn garbage_of_a_long_pin_is_what_was_written_and_one_reclaim_frees_it() {
     static CENSUS: Census = Census::new();
     let (keys, writes) = (50, count(20, 3) as u32);
