@@ -10,7 +10,7 @@ mod sequential;
 
 use growing::{get_or_insert, insert, update, update_or_insert};
 use lock::Lock;
-use models::pairs::{Start, each_pair};
+use models::pairs::{EXPUNGED, KNOWN_AND_NOT_COPIED, Start, each_pair};
 use models::{Hashing, Model, Value};
 use twinmap::SyncMap;
 
@@ -65,9 +65,7 @@ fn removed_and_not_copied() {
     const REMOVED: Start = (
         "removed, and not copied",
         |model| {
-            model.insert(0, 10);
-            model.map.promote();
-            model.insert(1, 11);
+            KNOWN_AND_NOT_COPIED.1(model);
             model.remove(0);
             assert_eq!(copied(model), Some((0, 4)));
         },
@@ -82,11 +80,7 @@ fn expunged_and_inserted_again() {
     const AGAIN: Start = (
         "expunged, and inserted again",
         |model| {
-            model.insert(0, 9);
-            model.map.promote();
-            model.remove(0);
-            model.insert(1, 11);
-            model.insert(2, 12);
+            EXPUNGED.1(model);
             model.insert(0, 10);
             assert_eq!(model.map.promotions(), 1);
         },

@@ -135,7 +135,7 @@ const KNOWN: Start = (
     [Some(10), None, None, None],
 );
 
-const KNOWN_AND_NOT_COPIED: Start = (
+pub const KNOWN_AND_NOT_COPIED: Start = (
     "known, and not copied",
     |model| {
         model.insert(0, 10);
@@ -155,7 +155,7 @@ const REMOVED: Start = (
     [None; KEYS],
 );
 
-const EXPUNGED: Start = (
+pub const EXPUNGED: Start = (
     "expunged",
     |model| {
         model.insert(0, 10);

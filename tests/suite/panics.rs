@@ -161,7 +161,7 @@ const SINGLE: &[(&str, OnKey)] = &[
     ("try_get", |map, key| drop(map.try_get(&fused(key)))),
     ("insert", |map, key| drop(map.insert(fused(key), fused(1)))),
     ("try_insert", |map, key| drop(map.try_insert(fused(key), fused(1)))),
-    ("pinned insert", |map, key| _ = map.pin().insert(fused(key), fused(1))),
+    ("pinned insert", |map, key| assert_eq!(map.pin().insert(fused(key), fused(1)).is_some(), key == 0)),
     ("get_or_insert", |map, key| drop(map.get_or_insert(fused(key), fused(1)))),
     ("get_or_insert_with", |map, key| {
         drop(map.get_or_insert_with(fused(key), || {
@@ -182,9 +182,11 @@ const SINGLE: &[(&str, OnKey)] = &[
     ("try_update_or_insert", |map, key| {
         drop(map.try_update_or_insert(fused(key), made("closure of update_or_insert"), fused(1)));
     }),
-    ("compare_exchange", |map, key| _ = map.pin().compare_exchange(&fused(key), &fused(0), fused(1))),
+    ("compare_exchange", |map, key| {
+        assert_eq!(map.pin().compare_exchange(&fused(key), &fused(0), fused(1)).is_ok(), key == 0);
+    }),
     ("compare_exchange, stale", |map, key| {
-        _ = map.pin().compare_exchange(&fused(key), &fused(8), fused(1));
+        assert!(map.pin().compare_exchange(&fused(key), &fused(8), fused(1)).is_err());
     }),
     ("remove", |map, key| drop(map.remove(&fused(key)))),
     ("try_remove", |map, key| drop(map.try_remove(&fused(key)))),
@@ -195,9 +197,7 @@ const SINGLE: &[(&str, OnKey)] = &[
         });
     }),
     ("get_mut", |map, key| {
-        if let Some(value) = map.get_mut(&fused(key)) {
-            *value = fused(1);
-        }
+        assert_eq!(map.get_mut(&fused(key)).map(|value| *value = fused(1)).is_some(), key == 0);
     }),
 ];
 
