@@ -50,15 +50,15 @@ use crate::twin_map::TwinMap;
 /// one key and inserting another for ever, too, when the map is full. A value that is overwritten or removed while
 /// somebody is pinned keeps its memory until the pin is gone; this is what the `SPARE` further cells are for. So
 /// `SPARE` is the number of overwrites and removals that may happen during the longest pin, plus one for each context
-/// that may be in the middle of a write at the same time. (Where several contexts hold pins that overlap, up to three
-/// times as many: what is unlinked while one grace period is under way may wait for the next one, and a grace period
-/// may be extended.) A pin is a [`Pinned`] guard, a [`Ref`], an iterator; each operation is pinned too while it runs,
-/// for instance while an interrupt handler preempts it. When the spares are used up, a write gives [`ErrorKind::Busy`]:
-/// nothing is lost, and after the pin is gone it succeeds. Finding that out takes a look at each cell, some times over:
-/// more than the write itself, on a Cortex-M3 some 50 instructions for each cell, and 160 for a new key. A handler that
-/// interrupted the reader should not repeat it at once, for the reader goes on only when the handler returns; and if
-/// handlers come so often that each comes before the one before has found out, the reader never goes on. On another
-/// core, or in another thread, one may try again at once.
+/// that may be in the middle of a write at the same time. (Where several contexts hold pins that overlap, up to four
+/// times as many: what is unlinked while one grace period is under way may wait for the next one, and each takes as
+/// long as two pins, the second of which was made during the first.) A pin is a [`Pinned`] guard, a [`Ref`], an
+/// iterator; each operation is pinned too while it runs, for instance while an interrupt handler preempts it. When the
+/// spares are used up, a write gives [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds.
+/// Finding that out takes a look at each cell, some times over: more than the write itself, on a Cortex-M3 some 50
+/// instructions for each cell, and 160 for a new key. A handler that interrupted the reader should not repeat it at
+/// once, for the reader goes on only when the handler returns; and if handlers come so often that each comes before the
+/// one before has found out, the reader never goes on. On another core, or in another thread, one may try again at once.
 ///
 /// The default of 4 suits a program whose `main` looks values up and copies them, and whose handlers of up to three
 /// priorities write one value each. A handler that may write a hundred values while `main` iterates asks for a hundred.

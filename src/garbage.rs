@@ -12,17 +12,21 @@
 //! words, and each write frees a few of them: it must not be for one write to free what many have removed. (Where
 //! memory is limited, nothing is promoted: an entry is retired by its removal, and goes where its node goes, [`join`].)
 //!
+//! One *collector* at a time takes, looks at grace periods, and frees: a handler that meets it, or a destructor that it
+//! runs, leaves its own to it, and destructors do not nest. But while it frees much, others may collect ([`LONG`]): each
+//! of several cores that write all the time would else retire as fast as the one can free that happens to be at it.
+//!
 //! # Invariants
 //!
 //! 1. What is on the stack or in the batch was unlinked before it was retired, is in one list only, and
 //!    its link is used by nothing else. (An entry's may still be read as if it were its hash, by who finds
 //!    then that no table leads to it.)
-//! 2. The batch and the dead belong to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt
-//!    that preempted the first, a destructor, another core) only says AGAIN, and for how much, and leaves:
+//! 2. The batch belongs to whoever brought `collector` from IDLE to BUSY, who alone takes from the dead. A second caller
+//!    (an interrupt that preempted the first, a destructor, another core) only says AGAIN, and for how much, and leaves:
 //!    nobody waits, and nothing is missed, since a collector that finds AGAIN goes round once more.
 //! 3. A batch's grace period starts, or is extended, after what is in the batch was taken, hence after it was unlinked.
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
-//!    lists whole.
+//!    lists whole. What is freed after it is a list of who frees it, and is retired again should the destructor panic.
 
 mod list;
 
@@ -30,8 +34,8 @@ use core::marker::PhantomData;
 use core::mem::needs_drop;
 use core::ptr;
 
-pub(crate) use self::list::entry_link;
-use self::list::{Kind, next, set_next, tagged, take, untagged};
+use self::list::{Kind, is_longer, next, tagged, take, untagged};
+pub(crate) use self::list::{Stack, entry_link};
 use crate::entry::{Entry, Node};
 use crate::readers::{Grace, LOCKED_IS_FENCE, LOOK, Progress, Readers, STRIPES, fence_after_unpin};
 use crate::storage::{Chain, Link, Object, Owned, Pool, Storage, Table};
@@ -46,6 +50,8 @@ pub(crate) struct Collector<K, V, I> {
     tables: AtomicUsize,
     collector: AtomicUsize,
     held: ExclusiveCell<Held>,
+    /// Entries whose grace period is over.
+    dead: Stack,
     _objects: PhantomData<(*mut Entry<K, V>, *mut Table<I>)>,
 }
 
@@ -54,8 +60,6 @@ struct Held {
     batch: Link,
     /// What the batch waits for; `None` when there is no batch.
     grace: Option<Grace>,
-    /// Entries whose grace period is over.
-    dead: Link,
 }
 
 /// What a map has unlinked and not freed yet, since a reader that is or was pinned may still see it.
@@ -94,7 +98,7 @@ impl Garbage {
     }
 }
 
-/// How many dead entries are freed by a call, at most.
+/// How many dead entries are freed by a round of the collector, at most.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Effort(usize);
 
@@ -107,6 +111,8 @@ impl Effort {
     pub(crate) const ALL: Self = Self(usize::MAX);
 }
 
+const _: () = assert!(BUSY < Effort::FEW.0, "another number says AGAIN");
+
 /// So many values may wait before a write looks whether one can be freed while somebody is pinned: mostly none can, and
 /// on a host, with its stripes, looking costs more than the write.
 const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
@@ -114,6 +120,14 @@ const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
 /// So many times one collector goes round for those who came meanwhile: other cores, or
 /// destructors, so deep as they may be nested.
 const ROUNDS: usize = 32;
+
+/// A batch of more objects than this is freed while others may collect.
+///
+/// (None by a microcontroller: to make a value takes longer there than to drop it, and so nobody retires more than
+/// another one can free. On a host, dropping what another core wrote, and long ago, may take several times as long.)
+const LONG: usize = if SEVERAL { MANY } else { usize::MAX };
+/// Whether several may free at a time.
+pub(crate) const SEVERAL: bool = cfg!(not(target_os = "none"));
 
 // Of the collector. Another number is AGAIN: the most entries that one of those asks for who said so.
 const IDLE: usize = 0;
@@ -126,7 +140,8 @@ impl<K, V, I> Collector<K, V, I> {
                 entries: AtomicUsize::new(0),
                 tables: AtomicUsize::new(0),
                 collector: AtomicUsize::new(IDLE),
-                held: ExclusiveCell::new(Held { batch: ptr::null_mut(), grace: None, dead: ptr::null_mut() }),
+                held: ExclusiveCell::new(Held { batch: ptr::null_mut(), grace: None }),
+                dead: Stack::new(),
                 _objects: PhantomData,
             }
         }
@@ -205,17 +220,8 @@ impl<K, V, I> Collector<K, V, I> {
     unsafe fn retire<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, item: Link, len: usize) {
         let retired = &readers.here().retired;
         add(&retired.waiting, len);
-        let mut head = retired.list.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: an object of the storage.
-            unsafe { set_next(storage, item, head) };
-            // Release: pairs with the Acquire of the one who takes the stack; carries the links and the unlinking.
-            // A stack that is only ever taken whole has no ABA.
-            match retired.list.compare_exchange_weak(head, item, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
-        }
+        // SAFETY: an object of the storage, in no list.
+        unsafe { retired.list.push(storage, item, item) };
     }
 
     /// Frees what can be freed now. Never waits; runs destructors of keys and values.
@@ -226,10 +232,9 @@ impl<K, V, I> Collector<K, V, I> {
         // retired something and still saw the pin, at least one sees the other: what was retired is not left behind.
         fence(Ordering::SeqCst);
         let waiting = waiting(readers);
-        let worthwhile = || {
-            effort == Effort::ALL || waiting >= MANY || St::LIMIT.is_some() || self.tables() != 0 || readers.is_idle()
-        };
-        if waiting != 0 && worthwhile() {
+        let worthwhile = || waiting >= MANY || St::LIMIT.is_some() || self.tables() != 0 || readers.is_idle();
+        // (What is in several stripes is not counted in one moment: all means all, whatever the sum.)
+        if effort == Effort::ALL || waiting != 0 && worthwhile() {
             self.collect_outlined(storage, readers, effort);
         }
     }
@@ -295,44 +300,58 @@ impl<K, V, I> Collector<K, V, I> {
 
     /// Lets the next collector in, if nobody has said AGAIN.
     fn leave(&self) -> bool {
-        // Release: pairs with the swap of the next collector. Relaxed: on failure a swap follows, which acquires.
+        // Release: pairs with what brings the next collector in. Relaxed: on failure a swap follows, which acquires.
         self.collector.compare_exchange(BUSY, IDLE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     /// What the collector does, until nobody says AGAIN; but not for ever, while others write as fast as it frees.
     fn work<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
-        let idle = IdleOnUnwind(&self.collector);
-        let (mut effort, mut freed) = (0, 0);
-        let mut rounds = 0..ROUNDS;
+        let mut idle = IdleOnUnwind(&self.collector);
+        let mut more = IDLE;
         // (At its end, `idle` is dropped: the rest is the next write's.)
-        while rounds.next().is_some() {
+        for _ in 0..ROUNDS {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
-            effort = effort.max(self.collector.swap(BUSY, Ordering::AcqRel));
-            // SAFETY: this caller is the collector (invariant 2).
+            let effort = more.max(self.collector.swap(BUSY, Ordering::AcqRel));
+            // SAFETY: this caller is the collector (invariant 2), the batch that it takes over is its own, and nothing can
+            // reach what it frees any more.
             unsafe {
-                while self.take_over(storage, readers) {
-                    self.free_batch(storage, readers);
-                    if rounds.next().is_none() {
-                        return;
+                let batch = self.take_over(storage, readers);
+                if batch.is_null() {
+                    more = IDLE;
+                    if St::LIMIT.is_none() {
+                        self.free_dead(storage, readers, effort);
+                    }
+                } else {
+                    // Next comes what was retired during that grace period, or is dead by it.
+                    more = effort;
+                    if is_long::<K, V, St>(storage, batch) {
+                        core::mem::forget(idle);
+                        // AcqRel: as the swap above, and as in `leave`.
+                        more = more.max(self.collector.swap(IDLE, Ordering::AcqRel));
+                        self.free_batch(storage, readers, batch);
+                        // AcqRel: as in `collect_outlined`.
+                        if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {
+                            return;
+                        }
+                        idle = IdleOnUnwind(&self.collector);
+                    } else {
+                        self.free_batch(storage, readers, batch);
                     }
                 }
-                while freed < effort && self.free_dead(storage, readers) {
-                    freed += 1;
-                }
             }
-            if self.leave() {
+            if more == IDLE && self.leave() {
                 core::mem::forget(idle);
                 return;
             }
         }
     }
 
-    /// Takes a batch if there is none. Whether its grace period is over.
+    /// Takes a batch if there is none. The batch if its grace period is over, and else null.
     ///
     /// # Safety
     ///
     /// The caller is the collector, and the objects are of `storage`.
-    unsafe fn take_over<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) -> bool {
+    unsafe fn take_over<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) -> Link {
         self.held.with_mut(|held| {
             // SAFETY: it is the collector's.
             let held = unsafe { &mut *held };
@@ -341,9 +360,12 @@ impl<K, V, I> Collector<K, V, I> {
             if held.grace.is_none() {
                 held.grace = take().then(|| readers.grace());
             }
-            let Some(grace) = &mut held.grace else { return false };
+            let Some(grace) = &mut held.grace else { return ptr::null_mut() };
             match readers.poll(grace) {
-                Progress::Over => return true,
+                Progress::Over => {
+                    held.grace = None;
+                    return core::mem::replace(&mut held.batch, ptr::null_mut());
+                }
                 Progress::Waiting => {}
                 // What is retired during a long pin would otherwise begin to wait when it is gone, and another
                 // one there.
@@ -353,66 +375,68 @@ impl<K, V, I> Collector<K, V, I> {
                     }
                 }
             }
-            false
+            ptr::null_mut()
         })
     }
 
-    /// Frees the batch, one object after the other, but the entries that come with a table, which are dead then. Should
-    /// a destructor panic, the grace period stays, and it stays over: the next collector goes on with the rest.
+    /// Frees a batch, one object after the other, but the entries that come with a table, which are dead then.
     ///
     /// # Safety
     ///
-    /// The caller is the collector, and the batch's grace period is over.
-    unsafe fn free_batch<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
-        // SAFETY: the batch is the collector's; of what was unlinked and whose grace period is over, nothing can be
-        // reached any more, and each is in no list any more.
-        unsafe {
-            loop {
-                let item = self.held.with_mut(|held| {
-                    let held = &mut *held;
-                    let item = held.batch;
-                    if item.is_null() {
-                        held.grace = None;
-                    } else {
-                        held.batch = next(storage, item);
-                        if Kind::of(item) == Kind::Table {
-                            let Chain { head, tail, .. } = (*storage.locate(untagged::<Table<I>>(item))).take_dead();
-                            if !head.is_null() {
-                                set_next(storage, tail, held.dead);
-                                held.dead = head;
-                            }
-                        }
-                    }
-                    item
-                });
+    /// The batch is the caller's, and its grace period is over.
+    unsafe fn free_batch<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, batch: Link) {
+        /// Should a destructor panic: what comes after it is retired again.
+        struct Rest<'a, K, V, St: Storage<K, V>>(&'a St, &'a Readers, Link, PhantomData<(K, V)>);
+
+        impl<K, V, St: Storage<K, V>> Rest<'_, K, V, St> {
+            fn next(&mut self) -> Option<Link> {
+                let item = self.2;
                 if item.is_null() {
-                    return;
+                    return None;
+                }
+                // SAFETY: an object of the storage.
+                self.2 = unsafe { next(self.0, item) };
+                Some(item)
+            }
+        }
+
+        impl<K, V, St: Storage<K, V>> Drop for Rest<'_, K, V, St> {
+            fn drop(&mut self) {
+                while let Some(item) = self.next() {
+                    // SAFETY: as above, in no list any more.
+                    unsafe { self.1.here().retired.list.push(self.0, item, item) };
+                }
+            }
+        }
+
+        let mut rest = Rest(storage, readers, batch, PhantomData);
+        while let Some(item) = rest.next() {
+            // SAFETY: of what was unlinked and whose grace period is over, nothing can be reached any more, and each is
+            // in no list any more.
+            unsafe {
+                if St::LIMIT.is_none() && Kind::of(item) == Kind::Table {
+                    let Chain { head, tail, .. } = (*storage.locate(untagged::<Table<I>>(item))).take_dead();
+                    if !head.is_null() {
+                        self.dead.push(storage, head, tail);
+                    }
                 }
                 self.free(storage, readers, item);
             }
         }
     }
 
-    /// Frees a dead entry, if there is one.
+    /// Frees so many of the dead, or all if there are fewer.
     ///
     /// # Safety
     ///
     /// The caller is the collector.
-    unsafe fn free_dead<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) -> bool {
-        // SAFETY: the dead are the collector's, and nothing can reach them any more.
-        unsafe {
-            let item = self.held.with_mut(|held| {
-                let held = &mut *held;
-                let item = held.dead;
-                if !item.is_null() {
-                    held.dead = next(storage, item);
-                }
-                item
-            });
-            if !item.is_null() {
+    unsafe fn free_dead<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, len: usize) {
+        for _ in 0..len {
+            // SAFETY: nobody else takes of the dead (invariant 2), and nothing can reach them any more.
+            unsafe {
+                let Some(item) = self.dead.pop(storage) else { return };
                 self.free(storage, readers, item);
             }
-            !item.is_null()
         }
     }
 
@@ -519,6 +543,16 @@ unsafe fn own<T: Object, P: Pool<T>>(pool: &P, item: *mut T) -> Owned<'_, T, P> 
     }
 }
 
+/// Whether others may collect while a batch is freed. (With a limit, what waits is limited, too.)
+///
+/// # Safety
+///
+/// The batch is the caller's.
+unsafe fn is_long<K, V, St: Storage<K, V>>(storage: &St, batch: Link) -> bool {
+    // SAFETY: the caller's promise.
+    SEVERAL && St::LIMIT.is_none() && unsafe { is_longer(storage, batch, LONG) }
+}
+
 /// How many objects wait, of any kind. A stripe's count may be below zero: who frees an object counts in another one.
 #[inline]
 fn waiting(readers: &Readers) -> usize {
@@ -531,7 +565,7 @@ struct IdleOnUnwind<'a>(&'a AtomicUsize);
 
 impl Drop for IdleOnUnwind<'_> {
     fn drop(&mut self) {
-        // Release: pairs with the swap of the next collector.
+        // Release: as in `leave`.
         self.0.store(IDLE, Ordering::Release);
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Refused<K, V> {
 pub(crate) enum Why<E = ErrorKind> {
     /// Somebody else was faster: to be tried again.
     Again,
-    /// Again, with a table. Who brings it is not pinned: the old one can be freed first.
+    /// Again, with a table. The attempt is over, and its pin gone: the old one can be freed first, if there is no other pin.
     NeedsTable(NeedsTable),
     Error(E),
 }

@@ -26,9 +26,8 @@
 //!    period ends when the pins do that there were at its beginning, and those of one more phase; and it may become
 //!    longer by an extension, but once: readers that come at the wrong moment could otherwise do that for ever.
 
-use core::ptr;
-
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, const_fn, fence};
+use crate::garbage::Stack;
+use crate::sync::{AtomicUsize, Ordering, const_fn, fence};
 
 /// On x86 a locked instruction is a full fence already, and a separate one costs as much again.
 pub(crate) const LOCKED_IS_FENCE: bool = cfg!(all(target_arch = "x86_64", not(loom), not(miri)));
@@ -67,7 +66,7 @@ struct Pins([AtomicUsize; 2]);
 /// all stripes, and few write there.
 #[cfg_attr(striped, repr(align(128)))]
 pub(crate) struct Retired {
-    pub(crate) list: AtomicPtr<()>,
+    pub(crate) list: Stack,
     pub(crate) waiting: AtomicUsize,
 }
 
@@ -76,7 +75,7 @@ impl Stripe {
         fn new() -> Self {
             Self {
                 pins: Pins([AtomicUsize::new(0), AtomicUsize::new(0)]),
-                retired: Retired { list: AtomicPtr::new(ptr::null_mut()), waiting: AtomicUsize::new(0) },
+                retired: Retired { list: Stack::new(), waiting: AtomicUsize::new(0) },
             }
         }
     }

@@ -8,8 +8,8 @@ use mutex_traits::{ConstInit, ScopedRawMutex};
 ///
 /// With it, every operation of a map may be called from every interrupt handler that it masks: the holder cannot be
 /// interrupted. (NMI and HardFault can interrupt it, and are to keep to what `SpinLock` allows; where several cores
-/// exclude each other, to looking up and overwriting known keys.) The map holds its lock for a short, bounded time
-/// (see the crate's documentation).
+/// exclude each other, to looking up and overwriting known keys; without compare-and-swap, to nothing at all.) The map
+/// holds its lock for a short, bounded time (see the crate's documentation).
 ///
 /// On a system with several cores, link an implementation of `critical-section` that excludes the other cores as well,
 /// as those of HALs for such chips do; `cortex-m`'s does not. Whoever enters a section then waits for the one of

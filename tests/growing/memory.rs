@@ -110,7 +110,59 @@ fn tables_do_not_pile_up_under_short_pins() {
     drop(pin);
 }
 
-/// The same, with values, of which a longer pin has left many behind: a write looks which of them can be freed.
+/// Those who write while one context frees a long batch, whose destructors may take any time, do not leave theirs to it.
+#[cfg(not(target_os = "none"))]
+#[test]
+fn values_do_not_pile_up_while_somebody_frees_others() {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use std::thread;
+
+    static MAP: LazyLock<Map<u32, Slow>> = LazyLock::new(Map::default);
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    static END: AtomicBool = AtomicBool::new(false);
+
+    struct Slow(bool);
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            BEGUN.fetch_or(self.0, SeqCst);
+            while self.0 && !END.load(SeqCst) {
+                thread::yield_now();
+            }
+        }
+    }
+
+    /// Ends it also when the test fails, which would otherwise wait for ever.
+    struct Ending;
+
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            END.store(true, SeqCst);
+        }
+    }
+
+    const BATCH: u32 = 100;
+    (0..BATCH).for_each(|key| drop(MAP.insert(key, Slow(key == BATCH / 2))));
+    MAP.promote();
+    let pin = MAP.pin();
+    (0..BATCH).for_each(|key| drop(MAP.insert(key, Slow(false))));
+    drop(pin);
+    thread::scope(|scope| {
+        let _ending = Ending;
+        scope.spawn(|| MAP.reclaim());
+        while !BEGUN.load(SeqCst) {
+            thread::yield_now();
+        }
+        for i in 0..4 * BATCH {
+            MAP.insert(i % BATCH, Slow(false));
+            assert!(MAP.garbage().values <= BATCH as usize, "{:?}", MAP.garbage());
+        }
+    });
+    assert!(MAP.garbage().is_empty(), "{:?}", MAP.garbage());
+}
+
+/// As for tables, with values, of which a longer pin has left many behind: a write looks which of them can be freed.
 #[test]
 fn values_do_not_pile_up_under_short_pins() {
     let map: Map<u32, u32> = (0..8).map(|key| (key, key)).collect();

@@ -139,6 +139,29 @@ fn reclaiming_after_reading() {
     });
 }
 
+/// Two objects are a batch that is freed while others collect: another one retires, and collects, at any moment of it.
+#[test]
+fn a_batch_is_freed_while_others_collect() {
+    explore(4, || {
+        let model = Model::with_promoted(&[1, 2]);
+
+        let pin = model.map.pin();
+        model.insert(1, 11);
+        model.insert(2, 21);
+        assert_eq!(model.map.garbage().values, 2);
+        drop(pin);
+
+        let other = Arc::clone(&model);
+        let writing = thread::spawn(move || {
+            other.insert(1, 12);
+        });
+        model.map.reclaim();
+        writing.join().unwrap();
+        assert!(model.map.garbage().is_empty(), "nobody is pinned: {:?}", model.map.garbage());
+        model.check();
+    });
+}
+
 /// Two writers collect at the same time: one of them does it for both, and nothing is left.
 #[test]
 fn two_collectors() {
