@@ -50,9 +50,9 @@ use crate::twin_map::TwinMap;
 /// one key and inserting another for ever, too, when the map is full. A value that is overwritten or removed while
 /// somebody is pinned keeps its memory until the pin is gone; this is what the `SPARE` further cells are for. So
 /// `SPARE` is the number of overwrites and removals that may happen during the longest pin, plus one for each context
-/// that may be in the middle of a write at the same time. (Where several contexts hold pins that overlap, up to four
+/// that may be in the middle of a write at the same time. (Where several contexts hold pins that overlap, up to five
 /// times as many: what is unlinked while one grace period is under way may wait for the next one, and each takes as
-/// long as two pins, the second of which was made during the first.) A pin is a [`Pinned`] guard, a [`Ref`], an
+/// long as two pins, one after the other, or as three, if it was extended.) A pin is a [`Pinned`] guard, a [`Ref`], an
 /// iterator; each operation is pinned too while it runs, for instance while an interrupt handler preempts it. When the
 /// spares are used up, a write gives [`ErrorKind::Busy`]: nothing is lost, and after the pin is gone it succeeds.
 /// Finding that out takes a look at each cell, some times over: more than the write itself, on a Cortex-M3 some 50

@@ -13,28 +13,31 @@
 //! memory is limited, nothing is promoted: an entry is retired by its removal, and goes where its node goes, [`join`].)
 //!
 //! One *collector* at a time takes, looks at grace periods, and frees: a handler that meets it, or a destructor that it
-//! runs, leaves its own to it, and destructors do not nest. But while it frees much, others may collect ([`LONG`]): each
-//! of several cores that write all the time would else retire as fast as the one can free that happens to be at it.
+//! runs, leaves its own to it, and destructors do not nest. But on a host others may collect while it frees much
+//! ([`freeing`]): of several threads that write all the time, one would else free all that the others retire, which can
+//! be more than it is able to. Destructors that it runs meanwhile collect as others do, and may nest, but not for ever.
 //!
 //! # Invariants
 //!
 //! 1. What is on the stack or in the batch was unlinked before it was retired, is in one list only, and
 //!    its link is used by nothing else. (An entry's may still be read as if it were its hash, by who finds
 //!    then that no table leads to it.)
-//! 2. The batch belongs to whoever brought `collector` from IDLE to BUSY, who alone takes from the dead. A second caller
-//!    (an interrupt that preempted the first, a destructor, another core) only says AGAIN, and for how much, and leaves:
+//! 2. The batch and the dead belong to whoever brought `collector` from IDLE to BUSY. A second caller (an interrupt
+//!    that preempted the first, a destructor, another core) only says AGAIN, and for how much, and leaves:
 //!    nobody waits, and nothing is missed, since a collector that finds AGAIN goes round once more.
 //! 3. A batch's grace period starts, or is extended, after what is in the batch was taken, hence after it was unlinked.
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
-//!    lists whole. What is freed after it is a list of who frees it, and is retired again should the destructor panic.
+//!    lists whole. What is to be freed after it belongs to who frees it, and is retired again should a destructor panic.
 
+mod freeing;
 mod list;
 
 use core::marker::PhantomData;
 use core::mem::needs_drop;
 use core::ptr;
 
-use self::list::{Kind, is_longer, next, tagged, take, untagged};
+use self::freeing::{Freeing, SEVERAL};
+use self::list::{Kind, next, set_next, tagged, take, untagged};
 pub(crate) use self::list::{Stack, entry_link};
 use crate::entry::{Entry, Node};
 use crate::readers::{Grace, LOCKED_IS_FENCE, LOOK, Progress, Readers, STRIPES, fence_after_unpin};
@@ -50,8 +53,7 @@ pub(crate) struct Collector<K, V, I> {
     tables: AtomicUsize,
     collector: AtomicUsize,
     held: ExclusiveCell<Held>,
-    /// Entries whose grace period is over.
-    dead: Stack,
+    freeing: Freeing,
     _objects: PhantomData<(*mut Entry<K, V>, *mut Table<I>)>,
 }
 
@@ -60,6 +62,8 @@ struct Held {
     batch: Link,
     /// What the batch waits for; `None` when there is no batch.
     grace: Option<Grace>,
+    /// Entries whose grace period is over.
+    dead: Link,
 }
 
 /// What a map has unlinked and not freed yet, since a reader that is or was pinned may still see it.
@@ -121,14 +125,6 @@ const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
 /// destructors, so deep as they may be nested.
 const ROUNDS: usize = 32;
 
-/// A batch of more objects than this is freed while others may collect.
-///
-/// (None by a microcontroller: to make a value takes longer there than to drop it, and so nobody retires more than
-/// another one can free. On a host, dropping what another core wrote, and long ago, may take several times as long.)
-const LONG: usize = if SEVERAL { MANY } else { usize::MAX };
-/// Whether several may free at a time.
-pub(crate) const SEVERAL: bool = cfg!(not(target_os = "none"));
-
 // Of the collector. Another number is AGAIN: the most entries that one of those asks for who said so.
 const IDLE: usize = 0;
 const BUSY: usize = 1;
@@ -140,8 +136,8 @@ impl<K, V, I> Collector<K, V, I> {
                 entries: AtomicUsize::new(0),
                 tables: AtomicUsize::new(0),
                 collector: AtomicUsize::new(IDLE),
-                held: ExclusiveCell::new(Held { batch: ptr::null_mut(), grace: None }),
-                dead: Stack::new(),
+                held: ExclusiveCell::new(Held { batch: ptr::null_mut(), grace: None, dead: ptr::null_mut() }),
+                freeing: Freeing::new(),
                 _objects: PhantomData,
             }
         }
@@ -221,7 +217,7 @@ impl<K, V, I> Collector<K, V, I> {
         let retired = &readers.here().retired;
         add(&retired.waiting, len);
         // SAFETY: an object of the storage, in no list.
-        unsafe { retired.list.push(storage, item, item) };
+        unsafe { retired.list.push(storage, item) };
     }
 
     /// Frees what can be freed now. Never waits; runs destructors of keys and values.
@@ -234,7 +230,7 @@ impl<K, V, I> Collector<K, V, I> {
         let waiting = waiting(readers);
         let worthwhile = || waiting >= MANY || St::LIMIT.is_some() || self.tables() != 0 || readers.is_idle();
         // (What is in several stripes is not counted in one moment: all means all, whatever the sum.)
-        if effort == Effort::ALL || waiting != 0 && worthwhile() {
+        if effort == Effort::ALL && (STRIPES > 1 || waiting != 0) || waiting != 0 && worthwhile() {
             self.collect_outlined(storage, readers, effort);
         }
     }
@@ -312,30 +308,32 @@ impl<K, V, I> Collector<K, V, I> {
         for _ in 0..ROUNDS {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
             let effort = more.max(self.collector.swap(BUSY, Ordering::AcqRel));
-            // SAFETY: this caller is the collector (invariant 2), the batch that it takes over is its own, and nothing can
-            // reach what it frees any more.
+            // SAFETY: this caller is the collector (invariant 2). The list is its own then, and nothing can reach what is in
+            // there.
             unsafe {
                 let batch = self.take_over(storage, readers);
-                if batch.is_null() {
+                let (list, len) = self.ready(storage, batch, effort);
+                if list.is_null() {
                     more = IDLE;
-                    if St::LIMIT.is_none() {
-                        self.free_dead(storage, readers, effort);
-                    }
+                    self.free_dead(storage, readers, effort);
                 } else {
                     // Next comes what was retired during that grace period, or is dead by it.
                     more = effort;
-                    if is_long::<K, V, St>(storage, batch) {
+                    if St::LIMIT.is_none()
+                        && let Some(turn) = self.freeing.turn(len)
+                    {
                         core::mem::forget(idle);
                         // AcqRel: as the swap above, and as in `leave`.
                         more = more.max(self.collector.swap(IDLE, Ordering::AcqRel));
-                        self.free_batch(storage, readers, batch);
+                        self.free_list(storage, readers, list);
+                        drop(turn);
                         // AcqRel: as in `collect_outlined`.
                         if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {
                             return;
                         }
                         idle = IdleOnUnwind(&self.collector);
                     } else {
-                        self.free_batch(storage, readers, batch);
+                        self.free_list(storage, readers, list);
                     }
                 }
             }
@@ -379,12 +377,47 @@ impl<K, V, I> Collector<K, V, I> {
         })
     }
 
-    /// Frees a batch, one object after the other, but the entries that come with a table, which are dead then.
+    /// What is to be freed of a batch whose grace period is over: not the entries that come with a table, which are dead
+    /// now; unless all are to be freed, which is said where many may free. And how many objects that are, at least.
     ///
     /// # Safety
     ///
-    /// The batch is the caller's, and its grace period is over.
-    unsafe fn free_batch<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, batch: Link) {
+    /// The caller is the collector, the batch is its own, and the objects are of `storage`.
+    unsafe fn ready<St: Storage<K, V, Index = I>>(&self, storage: &St, batch: Link, effort: usize) -> (Link, usize) {
+        // SAFETY: all of this is the collector's; the objects are of the storage.
+        self.held.with_mut(|held| unsafe {
+            let dead = &mut (*held).dead;
+            let (mut len, mut item, mut last) = (0, batch, ptr::null_mut());
+            while !item.is_null() {
+                if Kind::of(item) == Kind::Table {
+                    let Chain { head, tail, .. } = (*storage.locate(untagged::<Table<I>>(item))).take_dead();
+                    if !head.is_null() {
+                        set_next(storage, tail, *dead);
+                        *dead = head;
+                    }
+                }
+                len += 1;
+                last = item;
+                item = next(storage, item);
+            }
+            if !SEVERAL || effort != Effort::ALL.0 || dead.is_null() {
+                return (batch, len);
+            }
+            let dead = core::mem::replace(dead, ptr::null_mut());
+            if last.is_null() {
+                return (dead, usize::MAX);
+            }
+            set_next(storage, last, dead);
+            (batch, usize::MAX)
+        })
+    }
+
+    /// Frees the objects of a list, one after the other.
+    ///
+    /// # Safety
+    ///
+    /// The list is the caller's, and nothing can reach the objects any more.
+    unsafe fn free_list<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, list: Link) {
         /// Should a destructor panic: what comes after it is retired again.
         struct Rest<'a, K, V, St: Storage<K, V>>(&'a St, &'a Readers, Link, PhantomData<(K, V)>);
 
@@ -404,24 +437,15 @@ impl<K, V, I> Collector<K, V, I> {
             fn drop(&mut self) {
                 while let Some(item) = self.next() {
                     // SAFETY: as above, in no list any more.
-                    unsafe { self.1.here().retired.list.push(self.0, item, item) };
+                    unsafe { self.1.here().retired.list.push(self.0, item) };
                 }
             }
         }
 
-        let mut rest = Rest(storage, readers, batch, PhantomData);
+        let mut rest = Rest(storage, readers, list, PhantomData);
         while let Some(item) = rest.next() {
-            // SAFETY: of what was unlinked and whose grace period is over, nothing can be reached any more, and each is
-            // in no list any more.
-            unsafe {
-                if St::LIMIT.is_none() && Kind::of(item) == Kind::Table {
-                    let Chain { head, tail, .. } = (*storage.locate(untagged::<Table<I>>(item))).take_dead();
-                    if !head.is_null() {
-                        self.dead.push(storage, head, tail);
-                    }
-                }
-                self.free(storage, readers, item);
-            }
+            // SAFETY: the caller's promise; it is in no list any more.
+            unsafe { self.free(storage, readers, item) };
         }
     }
 
@@ -432,9 +456,19 @@ impl<K, V, I> Collector<K, V, I> {
     /// The caller is the collector.
     unsafe fn free_dead<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, len: usize) {
         for _ in 0..len {
-            // SAFETY: nobody else takes of the dead (invariant 2), and nothing can reach them any more.
+            // SAFETY: the dead are the collector's, and nothing can reach them any more.
             unsafe {
-                let Some(item) = self.dead.pop(storage) else { return };
+                let item = self.held.with_mut(|held| {
+                    let held = &mut *held;
+                    let item = held.dead;
+                    if !item.is_null() {
+                        held.dead = next(storage, item);
+                    }
+                    item
+                });
+                if item.is_null() {
+                    return;
+                }
                 self.free(storage, readers, item);
             }
         }
@@ -541,16 +575,6 @@ unsafe fn own<T: Object, P: Pool<T>>(pool: &P, item: *mut T) -> Owned<'_, T, P> 
         (*pool.locate(item)).lifetime().end();
         Owned::new(pool, item)
     }
-}
-
-/// Whether others may collect while a batch is freed. (With a limit, what waits is limited, too.)
-///
-/// # Safety
-///
-/// The batch is the caller's.
-unsafe fn is_long<K, V, St: Storage<K, V>>(storage: &St, batch: Link) -> bool {
-    // SAFETY: the caller's promise.
-    SEVERAL && St::LIMIT.is_none() && unsafe { is_longer(storage, batch, LONG) }
 }
 
 /// How many objects wait, of any kind. A stripe's count may be below zero: who frees an object counts in another one.

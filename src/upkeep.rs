@@ -78,7 +78,7 @@ impl<K, V, St: Storage<K, V>, L: ScopedRawMutex> Core<K, V, St, L> {
         Ok(true)
     }
 
-    /// Runs an operation until it succeeds or there is no point in it. (Unless the caller is pinned, nobody is in between.)
+    /// Runs an operation until it succeeds or there is no point in it. Between attempts, its own pin is gone.
     ///
     /// It takes `input`, and gives it back with the reason when it failed.
     pub(crate) fn with_memory<A: Acquire, I, R>(

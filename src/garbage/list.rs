@@ -3,7 +3,6 @@
 
 use core::ptr;
 
-use super::SEVERAL;
 use crate::entry::{Entry, Node};
 use crate::readers::Readers;
 use crate::storage::{Link, Pool, Storage, Table};
@@ -44,7 +43,7 @@ pub(crate) fn entry_link<K, V>(entry: *mut Entry<K, V>) -> Link {
     tagged(entry, Kind::Entry)
 }
 
-/// A list that anybody puts to, and from which one at a time takes: so there is no ABA.
+/// A list that anybody puts to, and that is only ever taken whole: so there is no ABA.
 pub(crate) struct Stack(AtomicPtr<()>);
 
 impl Stack {
@@ -54,18 +53,16 @@ impl Stack {
         }
     }
 
-    /// Puts objects on top, which are linked from `head` to `tail`.
-    ///
     /// # Safety
     ///
-    /// They are of `storage`, and the caller's.
-    pub(super) unsafe fn push<K, V, St: Storage<K, V>>(&self, storage: &St, head: Link, tail: Link) {
+    /// It is an object of `storage`, in no list, and the caller's.
+    pub(super) unsafe fn push<K, V, St: Storage<K, V>>(&self, storage: &St, item: Link) {
         let mut below = self.0.load(Ordering::Relaxed);
         loop {
             // SAFETY: the caller's promise.
-            unsafe { set_next(storage, tail, below) };
+            unsafe { set_next(storage, item, below) };
             // Release: pairs with the Acquire of who takes; carries the links, and the unlinking.
-            match self.0.compare_exchange_weak(below, head, Ordering::Release, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(below, item, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => below = now,
             }
@@ -74,35 +71,12 @@ impl Stack {
 
     /// Takes all.
     fn take(&self) -> Link {
-        // Relaxed: what is missed here came later.
+        // Relaxed: if an object is missed here, its retirer's own `collect` comes after; or, of a table that a lookup has
+        // promoted, the next write's.
         if self.0.load(Ordering::Relaxed).is_null() {
             return ptr::null_mut();
         }
         self.0.swap(ptr::null_mut(), Ordering::Acquire)
-    }
-
-    /// Takes the top.
-    ///
-    /// # Safety
-    ///
-    /// The objects are of `storage`, and nobody else takes.
-    pub(super) unsafe fn pop<K, V, St: Storage<K, V>>(&self, storage: &St) -> Option<Link> {
-        // Acquire: pairs with the Release in `push`, also of what is below, for each push is a read-modify-write.
-        let mut top = self.0.load(Ordering::Acquire);
-        while !top.is_null() {
-            // SAFETY: the caller's promise. It stays here, for nobody else takes.
-            let below = unsafe { next(storage, top) };
-            if !SEVERAL {
-                // Nobody else puts anything here, either.
-                self.0.store(below, Ordering::Relaxed);
-                return Some(top);
-            }
-            match self.0.compare_exchange_weak(top, below, Ordering::Acquire, Ordering::Acquire) {
-                Ok(_) => return Some(top),
-                Err(now) => top = now,
-            }
-        }
-        None
     }
 }
 
@@ -133,23 +107,6 @@ pub(super) unsafe fn take<K, V, St: Storage<K, V>>(storage: &St, readers: &Reade
     found
 }
 
-/// Whether there are more objects than `len` in a list.
-///
-/// # Safety
-///
-/// The list is the caller's, and the objects are of `storage`.
-pub(super) unsafe fn is_longer<K, V, St: Storage<K, V>>(storage: &St, list: Link, len: usize) -> bool {
-    let mut item = list;
-    for _ in 0..len {
-        if item.is_null() {
-            return false;
-        }
-        // SAFETY: the caller's promise.
-        item = unsafe { next(storage, item) };
-    }
-    !item.is_null()
-}
-
 /// The link of an object of any kind.
 ///
 /// # Safety
@@ -171,7 +128,7 @@ pub(super) unsafe fn next<K, V, St: Storage<K, V>>(storage: &St, item: Link) -> 
 ///
 /// As for [`next`].
 #[cfg_attr(not(small), inline(never))]
-unsafe fn set_next<K, V, St: Storage<K, V>>(storage: &St, item: Link, next: Link) {
+pub(super) unsafe fn set_next<K, V, St: Storage<K, V>>(storage: &St, item: Link, next: Link) {
     // SAFETY: the caller's promise.
     unsafe {
         match Kind::of(item) {

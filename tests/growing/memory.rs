@@ -162,6 +162,50 @@ fn values_do_not_pile_up_while_somebody_frees_others() {
     assert!(MAP.garbage().is_empty(), "{:?}", MAP.garbage());
 }
 
+/// Each destructor retires so much that it is freed while others collect, as the next destructor does, that is run by it.
+#[cfg(not(target_os = "none"))]
+#[test]
+fn destructors_that_write_much_do_not_nest_for_ever() {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    static MAP: LazyLock<Map<u32, Value>> = LazyLock::new(Map::default);
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    static DEPTH: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    const CHAIN: usize = 200;
+    const MANY: u32 = 80;
+
+    enum Value {
+        Leaf,
+        Next,
+    }
+
+    impl Drop for Value {
+        fn drop(&mut self) {
+            if matches!(self, Self::Leaf) || CALLS.fetch_add(1, SeqCst) >= CHAIN {
+                return;
+            }
+            let [now, most] = &DEPTH;
+            most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+            (1..MANY).for_each(|key| drop(MAP.insert(key, Self::Leaf)));
+            MAP.insert(0, Self::Next);
+            now.fetch_sub(1, SeqCst);
+        }
+    }
+
+    (1..MANY).for_each(|key| drop(MAP.insert(key, Value::Leaf)));
+    MAP.insert(0, Value::Next);
+    MAP.promote();
+    MAP.insert(0, Value::Next);
+    while CALLS.load(SeqCst) < CHAIN {
+        MAP.insert(0, Value::Next);
+    }
+    let most = DEPTH[1].load(SeqCst);
+    assert!((2..=66).contains(&most), "{most} deep");
+    MAP.reclaim();
+    assert!(MAP.garbage().is_empty(), "{:?}", MAP.garbage());
+}
+
 /// As for tables, with values, of which a longer pin has left many behind: a write looks which of them can be freed.
 #[test]
 fn values_do_not_pile_up_under_short_pins() {
