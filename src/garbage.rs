@@ -15,7 +15,7 @@
 //! One *collector* at a time takes, looks at grace periods, and frees: a handler that meets it, or a destructor that it
 //! runs, leaves its own to it, and destructors do not nest. But on a host others may collect while it frees much
 //! ([`freeing`]): of several threads that write all the time, one would else free all that the others retire, which can
-//! be more than it is able to. Destructors that it runs meanwhile collect as others do, and may nest, but not for ever.
+//! be more than it is able to. Destructors that it runs meanwhile collect as others do.
 //!
 //! # Invariants
 //!
@@ -36,7 +36,7 @@ use core::marker::PhantomData;
 use core::mem::needs_drop;
 use core::ptr;
 
-use self::freeing::{Freeing, SEVERAL};
+use self::freeing::{Freeing, SEVERAL, is_long};
 use self::list::{Kind, next, set_next, tagged, take, untagged};
 pub(crate) use self::list::{Stack, entry_link};
 use crate::entry::{Entry, Node};
@@ -121,8 +121,8 @@ const _: () = assert!(BUSY < Effort::FEW.0, "another number says AGAIN");
 /// on a host, with its stripes, looking costs more than the write.
 const MANY: usize = if STRIPES == 1 { 1 } else { 64 };
 
-/// So many times one collector goes round for those who came meanwhile: other cores, or
-/// destructors, so deep as they may be nested.
+/// So many times one collector goes round: for those who came meanwhile, other cores or destructors; and for what was
+/// retired during the grace period of what it has freed.
 const ROUNDS: usize = 32;
 
 // Of the collector. Another number is AGAIN: the most entries that one of those asks for who said so.
@@ -230,7 +230,8 @@ impl<K, V, I> Collector<K, V, I> {
         let waiting = waiting(readers);
         let worthwhile = || waiting >= MANY || St::LIMIT.is_some() || self.tables() != 0 || readers.is_idle();
         // (What is in several stripes is not counted in one moment: all means all, whatever the sum.)
-        if effort == Effort::ALL && (STRIPES > 1 || waiting != 0) || waiting != 0 && worthwhile() {
+        let all = effort == Effort::ALL;
+        if all && STRIPES > 1 || waiting != 0 && (all || worthwhile()) {
             self.collect_outlined(storage, readers, effort);
         }
     }
@@ -303,7 +304,7 @@ impl<K, V, I> Collector<K, V, I> {
     /// What the collector does, until nobody says AGAIN; but not for ever, while others write as fast as it frees.
     fn work<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
         let mut idle = IdleOnUnwind(&self.collector);
-        let mut more = IDLE;
+        let (mut more, mut detached) = (IDLE, false);
         // (At its end, `idle` is dropped: the rest is the next write's.)
         for _ in 0..ROUNDS {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
@@ -313,28 +314,27 @@ impl<K, V, I> Collector<K, V, I> {
             unsafe {
                 let batch = self.take_over(storage, readers);
                 let (list, len) = self.ready(storage, batch, effort);
+                // After a batch comes what was retired during its grace period, or is dead by it.
+                more = if list.is_null() { IDLE } else { effort };
                 if list.is_null() {
-                    more = IDLE;
                     self.free_dead(storage, readers, effort);
-                } else {
-                    // Next comes what was retired during that grace period, or is dead by it.
-                    more = effort;
-                    if St::LIMIT.is_none()
-                        && let Some(turn) = self.freeing.turn(len)
-                    {
-                        core::mem::forget(idle);
-                        // AcqRel: as the swap above, and as in `leave`.
-                        more = more.max(self.collector.swap(IDLE, Ordering::AcqRel));
-                        self.free_list(storage, readers, list);
-                        drop(turn);
-                        // AcqRel: as in `collect_outlined`.
-                        if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {
-                            return;
-                        }
-                        idle = IdleOnUnwind(&self.collector);
-                    } else {
-                        self.free_list(storage, readers, list);
+                } else if St::LIMIT.is_some() || !is_long(len) {
+                    self.free_list(storage, readers, list);
+                } else if let Some(turn) = self.freeing.turn(detached) {
+                    core::mem::forget(idle);
+                    // AcqRel: as in `leave`; and an AGAIN that this overwrites is served by the next round.
+                    more = effort.max(self.collector.swap(IDLE, Ordering::AcqRel));
+                    self.free_list(storage, readers, list);
+                    drop(turn);
+                    // AcqRel: as in `collect_outlined`.
+                    if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {
+                        return;
                     }
+                    idle = IdleOnUnwind(&self.collector);
+                    detached = true;
+                } else {
+                    self.put_back(list);
+                    more = IDLE;
                 }
             }
             if more == IDLE && self.leave() {
@@ -378,7 +378,8 @@ impl<K, V, I> Collector<K, V, I> {
     }
 
     /// What is to be freed of a batch whose grace period is over: not the entries that come with a table, which are dead
-    /// now; unless all are to be freed, which is said where many may free. And how many objects that are, at least.
+    /// now; unless all are to be freed, and others may collect meanwhile. And how many objects that are; or that it is
+    /// long, when the dead are among them.
     ///
     /// # Safety
     ///
@@ -410,6 +411,17 @@ impl<K, V, I> Collector<K, V, I> {
             set_next(storage, last, dead);
             (batch, usize::MAX)
         })
+    }
+
+    /// Makes a list the batch, for the next collector.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the collector, which has taken over the last batch; nothing can reach the objects any more.
+    unsafe fn put_back(&self, list: Link) {
+        // SAFETY: it is the collector's.
+        self.held
+            .with_mut(|held| unsafe { *held = Held { batch: list, grace: Some(Grace::over()), dead: (*held).dead } });
     }
 
     /// Frees the objects of a list, one after the other.
@@ -584,7 +596,7 @@ fn waiting(readers: &Readers) -> usize {
 }
 
 /// Lets the next collector in when a destructor panics, or there were rounds enough. Should one have said AGAIN,
-/// the rest waits for the next write.
+/// the rest waits for the next write. (As it does when a destructor panics while others may collect.)
 struct IdleOnUnwind<'a>(&'a AtomicUsize);
 
 impl Drop for IdleOnUnwind<'_> {

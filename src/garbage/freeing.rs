@@ -1,45 +1,46 @@
 //! Those who free while others may collect.
 //!
-//! Only what is [`LONG`], and only so many at a time. Not on a microcontroller, where there is nothing of this: few cores
-//! write, to make a value takes them longer than to drop it, and a handler that meets a collector has the less to do. On
-//! a host, dropping what another core wrote, and long ago, may take several times as long as making it.
+//! Only what is [long](is_long), only of a growing map, and not on bare metal: few cores write there, to make a value
+//! takes them longer than to drop it, and a handler that meets a collector has the less to do. On a host, dropping what
+//! another core wrote, and long ago, may take several times as long as making it.
+//!
+//! A destructor that writes may collect as well then, and the destructors that it runs. That they nest no deeper than
+//! [`MOST`], and do not go on for ever, comes of who has no turn: it leaves what it has found to those who have one.
 
+use crate::sync::const_fn;
 #[cfg(not(target_os = "none"))]
-use portable_atomic::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Whether there is anything of this.
 pub(super) const SEVERAL: bool = cfg!(not(target_os = "none"));
 
-/// A list of more objects than this.
-const LONG: usize = if cfg!(any(loom, shuttle)) { 1 } else { 64 };
-
 /// So many at a time: threads, or destructors that write, in which others are run.
 const MOST: usize = if cfg!(any(loom, shuttle)) { 1 } else { 32 };
 
-/// How many there are. (It orders nothing, and so is nothing for a model: not of the module `sync`.)
+/// Whether so many objects are to be freed while others may collect.
+pub(super) const fn is_long(len: usize) -> bool {
+    SEVERAL && len > if cfg!(any(loom, shuttle)) { 1 } else { 64 }
+}
+
+/// How many there are.
 pub(super) struct Freeing(#[cfg(not(target_os = "none"))] AtomicUsize);
 
 impl Freeing {
-    #[cfg(not(target_os = "none"))]
-    pub(super) const fn new() -> Self {
-        Self(AtomicUsize::new(0))
-    }
-
-    #[cfg(target_os = "none")]
-    pub(super) const fn new() -> Self {
-        Self()
-    }
-
-    /// Whether who frees so many objects may do it while others collect: until what is returned is dropped.
-    #[inline(always)]
-    pub(super) fn turn(&self, objects: usize) -> Option<Turn<'_>> {
-        if !SEVERAL || objects <= LONG {
-            return None;
+    const_fn! {
+        pub(super) fn new() -> Self {
+            Self(#[cfg(not(target_os = "none"))] AtomicUsize::new(0))
         }
+    }
+
+    /// Whether the collector may free while others collect: until what is returned is dropped. If not, there are some who
+    /// do, and who collect when they are through. `again`: it has done so in this call.
+    ///
+    /// (Relaxed, here and in `drop`: who is through then accesses the collector's word, by a read-modify-write. Either the
+    /// caller sees it there, and goes round again; or it finds that the caller has left.)
+    pub(super) fn turn(&self, again: bool) -> Option<Turn<'_>> {
         let before = self.add(1);
-        // (Dropped at once if there are too many.)
         let turn = Turn(self);
-        (before < MOST).then_some(turn)
+        (before == 0 || before < MOST && !again).then_some(turn)
     }
 
     #[cfg(not(target_os = "none"))]

@@ -162,6 +162,32 @@ fn a_batch_is_freed_while_others_collect() {
     });
 }
 
+/// Two such batches: who finds the second one may not free it meanwhile (in a model, so many may not), and leaves it to
+/// the other one.
+#[test]
+fn a_batch_is_left_to_who_frees_another_one() {
+    explore(3, || {
+        let model = Model::with_promoted(&[1, 2]);
+
+        let write = |model: &Model, number| {
+            let pin = model.map.pin();
+            model.insert(1, number);
+            model.insert(2, number);
+            drop(pin);
+        };
+        write(&model, 11);
+        let other = Arc::clone(&model);
+        let writing = thread::spawn(move || {
+            write(&other, 12);
+            other.map.reclaim();
+        });
+        model.map.reclaim();
+        writing.join().unwrap();
+        assert!(model.map.garbage().is_empty(), "nobody is pinned: {:?}", model.map.garbage());
+        model.check();
+    });
+}
+
 /// Two writers collect at the same time: one of them does it for both, and nothing is left.
 #[test]
 fn two_collectors() {

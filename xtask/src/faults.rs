@@ -36,7 +36,7 @@ enum Check {
     Host(&'static str),
 }
 
-const FAULTS: [Fault; 13] = [
+const FAULTS: [Fault; 14] = [
     Fault {
         name: "a reader does not wait for its pin to be seen",
         file: "src/readers.rs",
@@ -66,6 +66,14 @@ const FAULTS: [Fault; 13] = [
         file: "src/readers.rs",
         before: "    if !LOCKED_IS_FENCE {\n        fence(Ordering::SeqCst);\n    }\n",
         after: "",
+        check: Check::Loom("--test loom_growing"),
+        tests: "grace::",
+    },
+    Fault {
+        name: "a list that is left to who frees another one is left after that one has come back",
+        file: "src/garbage.rs",
+        before: "                    drop(turn);\n                    // AcqRel: as in `collect_outlined`.\n                    if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {\n                        return;\n                    }\n",
+        after: "                    if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {\n                        return;\n                    }\n                    drop(turn);\n",
         check: Check::Loom("--test loom_growing"),
         tests: "grace::",
     },
