@@ -36,7 +36,7 @@ use core::marker::PhantomData;
 use core::mem::needs_drop;
 use core::ptr;
 
-use self::freeing::{Freeing, SEVERAL, is_long};
+use self::freeing::{Freeing, SEVERAL};
 use self::list::{Kind, next, set_next, tagged, take, untagged};
 pub(crate) use self::list::{Stack, entry_link};
 use crate::entry::{Entry, Node};
@@ -304,7 +304,7 @@ impl<K, V, I> Collector<K, V, I> {
     /// What the collector does, until nobody says AGAIN; but not for ever, while others write as fast as it frees.
     fn work<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers) {
         let mut idle = IdleOnUnwind(&self.collector);
-        let (mut more, mut detached) = (IDLE, false);
+        let mut more = IDLE;
         // (At its end, `idle` is dropped: the rest is the next write's.)
         for _ in 0..ROUNDS {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
@@ -316,11 +316,8 @@ impl<K, V, I> Collector<K, V, I> {
                 let (list, len) = self.ready(storage, batch, effort);
                 // After a batch comes what was retired during its grace period, or is dead by it.
                 more = if list.is_null() { IDLE } else { effort };
-                if list.is_null() {
-                    self.free_dead(storage, readers, effort);
-                } else if St::LIMIT.is_some() || !is_long(len) {
-                    self.free_list(storage, readers, list);
-                } else if let Some(turn) = self.freeing.turn(detached) {
+                let turn = if St::LIMIT.is_none() { self.freeing.turn(len) } else { None };
+                if let Some(turn) = turn {
                     core::mem::forget(idle);
                     // AcqRel: as in `leave`; and an AGAIN that this overwrites is served by the next round.
                     more = effort.max(self.collector.swap(IDLE, Ordering::AcqRel));
@@ -331,10 +328,10 @@ impl<K, V, I> Collector<K, V, I> {
                         return;
                     }
                     idle = IdleOnUnwind(&self.collector);
-                    detached = true;
+                } else if list.is_null() {
+                    self.free_dead(storage, readers, effort);
                 } else {
-                    self.put_back(list);
-                    more = IDLE;
+                    self.free_list(storage, readers, list);
                 }
             }
             if more == IDLE && self.leave() {
@@ -411,17 +408,6 @@ impl<K, V, I> Collector<K, V, I> {
             set_next(storage, last, dead);
             (batch, usize::MAX)
         })
-    }
-
-    /// Makes a list the batch, for the next collector.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the collector, which has taken over the last batch; nothing can reach the objects any more.
-    unsafe fn put_back(&self, list: Link) {
-        // SAFETY: it is the collector's.
-        self.held
-            .with_mut(|held| unsafe { *held = Held { batch: list, grace: Some(Grace::over()), dead: (*held).dead } });
     }
 
     /// Frees the objects of a list, one after the other.

@@ -101,13 +101,6 @@ pub(crate) struct Grace {
     waiting: u32,
 }
 
-impl Grace {
-    /// One that is over.
-    pub(crate) const fn over() -> Self {
-        Self { waiting: 0 }
-    }
-}
-
 /// The grace period has not become longer yet by being extended. (Among the others, as if it were a counter that is
 /// always in use: another word would make all maps larger, and some accesses to their fields longer.)
 const MAY_GROW: u32 = 1 << 31;

@@ -1,63 +1,82 @@
 //! Those who free while others may collect.
 //!
-//! Only what is [long](is_long), only of a growing map, and not on bare metal: few cores write there, to make a value
-//! takes them longer than to drop it, and a handler that meets a collector has the less to do. On a host, dropping what
-//! another core wrote, and long ago, may take several times as long as making it.
+//! Only what is long, only of a growing map, and not on bare metal: few cores write there, to make a value takes them
+//! longer than to drop it, and a handler that meets a collector has the less to do. On a host, dropping what another
+//! core wrote, and long ago, may take several times as long as making it.
 //!
-//! A destructor that writes may collect as well then, and the destructors that it runs. That they nest no deeper than
-//! [`MOST`], and do not go on for ever, comes of who has no turn: it leaves what it has found to those who have one.
+//! A destructor that writes may collect as well then, and run destructors. Those of a collector that has no turn cannot:
+//! so they nest no deeper than `MOST`, and come to an end although each of them writes again (`IN_ALL`).
 
-use crate::sync::const_fn;
+#[cfg(target_os = "none")]
+pub(super) use self::bare::*;
 #[cfg(not(target_os = "none"))]
-use crate::sync::{AtomicUsize, Ordering};
+pub(super) use self::hosted::*;
 
-/// Whether there is anything of this.
-pub(super) const SEVERAL: bool = cfg!(not(target_os = "none"));
+#[cfg(not(target_os = "none"))]
+mod hosted {
+    use crate::sync::{AtomicUsize, Ordering, const_fn};
 
-/// So many at a time: threads, or destructors that write, in which others are run.
-const MOST: usize = if cfg!(any(loom, shuttle)) { 1 } else { 32 };
+    pub(in crate::garbage) const SEVERAL: bool = true;
 
-/// Whether so many objects are to be freed while others may collect.
-pub(super) const fn is_long(len: usize) -> bool {
-    SEVERAL && len > if cfg!(any(loom, shuttle)) { 1 } else { 64 }
-}
+    /// More objects than this are to be freed while others may collect.
+    const LONG: usize = if cfg!(any(loom, shuttle)) { 1 } else { 64 };
+    /// So many may do that at a time.
+    const MOST: usize = if cfg!(any(loom, shuttle)) { 1 } else { 32 };
+    /// So many, one after the other, until there is none at a time.
+    const IN_ALL: usize = 64;
 
-/// How many there are.
-pub(super) struct Freeing(#[cfg(not(target_os = "none"))] AtomicUsize);
+    /// How many there are; and, in its upper half, how many there were since there was none.
+    pub(in crate::garbage) struct Freeing(AtomicUsize);
 
-impl Freeing {
-    const_fn! {
-        pub(super) fn new() -> Self {
-            Self(#[cfg(not(target_os = "none"))] AtomicUsize::new(0))
+    const UPPER: usize = 1 << (usize::BITS / 2);
+
+    impl Freeing {
+        const_fn! {
+            pub(in crate::garbage) fn new() -> Self {
+                Self(AtomicUsize::new(0))
+            }
+        }
+
+        /// Whether the caller may, who has so many to free: until what is returned is dropped.
+        pub(in crate::garbage) fn turn(&self, len: usize) -> Option<Turn<'_>> {
+            if len <= LONG {
+                return None;
+            }
+            // Relaxed: a number, by which nothing is ordered.
+            let turn =
+                self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| match (now % UPPER, now / UPPER) {
+                    (0, _) => Some(1 + UPPER),
+                    (1..MOST, ..IN_ALL) => Some(now + 1 + UPPER),
+                    _ => None,
+                });
+            turn.is_ok().then_some(Turn(self))
         }
     }
 
-    /// Whether the collector may free while others collect: until what is returned is dropped. If not, there are some who
-    /// do, and who collect when they are through. `again`: it has done so in this call.
-    ///
-    /// (Relaxed, here and in `drop`: who is through then accesses the collector's word, by a read-modify-write. Either the
-    /// caller sees it there, and goes round again; or it finds that the caller has left.)
-    pub(super) fn turn(&self, again: bool) -> Option<Turn<'_>> {
-        let before = self.add(1);
-        let turn = Turn(self);
-        (before == 0 || before < MOST && !again).then_some(turn)
-    }
+    pub(in crate::garbage) struct Turn<'a>(&'a Freeing);
 
-    #[cfg(not(target_os = "none"))]
-    fn add(&self, n: usize) -> usize {
-        self.0.fetch_add(n, Ordering::Relaxed)
-    }
-
-    #[cfg(target_os = "none")]
-    fn add(&self, _: usize) -> usize {
-        MOST
+    impl Drop for Turn<'_> {
+        fn drop(&mut self) {
+            self.0.0.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
-pub(super) struct Turn<'a>(&'a Freeing);
+#[cfg(target_os = "none")]
+mod bare {
+    pub(in crate::garbage) const SEVERAL: bool = false;
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.add(1_usize.wrapping_neg());
+    pub(in crate::garbage) struct Freeing;
+
+    pub(in crate::garbage) enum Turn {}
+
+    impl Freeing {
+        pub(in crate::garbage) const fn new() -> Self {
+            Self
+        }
+
+        pub(in crate::garbage) fn turn(&self, _: usize) -> Option<Turn> {
+            None
+        }
     }
 }

@@ -162,10 +162,9 @@ fn a_batch_is_freed_while_others_collect() {
     });
 }
 
-/// Two such batches: who finds the second one may not free it meanwhile (in a model, so many may not), and leaves it to
-/// the other one.
+/// Two such batches: who finds the second one may not do so, too (in a model), and frees it as the collector.
 #[test]
-fn a_batch_is_left_to_who_frees_another_one() {
+fn two_batches_are_freed_at_the_same_time() {
     explore(3, || {
         let model = Model::with_promoted(&[1, 2]);
 
