@@ -317,12 +317,11 @@ impl<K, V, I> Collector<K, V, I> {
                 // After a batch comes what was retired during its grace period, or is dead by it.
                 more = if list.is_null() { IDLE } else { effort };
                 let turn = if St::LIMIT.is_none() { self.freeing.turn(len) } else { None };
-                if let Some(turn) = turn {
+                if let Some(_turn) = turn {
                     core::mem::forget(idle);
                     // AcqRel: as in `leave`; and an AGAIN that this overwrites is served by the next round.
                     more = effort.max(self.collector.swap(IDLE, Ordering::AcqRel));
                     self.free_list(storage, readers, list);
-                    drop(turn);
                     // AcqRel: as in `collect_outlined`.
                     if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {
                         return;

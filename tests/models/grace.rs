@@ -162,7 +162,7 @@ fn a_batch_is_freed_while_others_collect() {
     });
 }
 
-/// Two such batches: who finds the second one may not do so, too (in a model), and frees it as the collector.
+/// Two such batches, one for each.
 #[test]
 fn two_batches_are_freed_at_the_same_time() {
     explore(3, || {

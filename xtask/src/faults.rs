@@ -72,7 +72,7 @@ const FAULTS: [Fault; 14] = [
     Fault {
         name: "who has freed while others collect does not look what they have left",
         file: "src/garbage.rs",
-        before: "                    drop(turn);\n                    // AcqRel: as in `collect_outlined`.\n                    if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {\n                        return;\n                    }\n",
+        before: "                    // AcqRel: as in `collect_outlined`.\n                    if self.collector.fetch_max(more, Ordering::AcqRel) != IDLE {\n                        return;\n                    }\n",
         after: "                    return;\n",
         check: Check::Loom("--test loom_growing"),
         tests: "grace::",
