@@ -211,7 +211,7 @@ impl<K, V, I> Collector<K, V, I> {
 
     /// # Safety
     ///
-    /// The object is of `storage` and was unlinked (invariant 1); `len` are to be freed with it.
+    /// The object is of `storage` and was unlinked (invariant 1); `len` more wait from now on.
     #[inline(never)]
     unsafe fn retire<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, item: Link, len: usize) {
         let retired = &readers.here().retired;
@@ -230,8 +230,7 @@ impl<K, V, I> Collector<K, V, I> {
         let waiting = waiting(readers);
         let worthwhile = || waiting >= MANY || St::LIMIT.is_some() || self.tables() != 0 || readers.is_idle();
         // (What is in several stripes is not counted in one moment: all means all, whatever the sum.)
-        let all = effort == Effort::ALL;
-        if all && STRIPES > 1 || waiting != 0 && (all || worthwhile()) {
+        if effort == Effort::ALL || waiting != 0 && worthwhile() {
             self.collect_outlined(storage, readers, effort);
         }
     }
@@ -415,17 +414,17 @@ impl<K, V, I> Collector<K, V, I> {
     ///
     /// The list is the caller's, and nothing can reach the objects any more.
     unsafe fn free_list<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, list: Link) {
-        /// Should a destructor panic: what comes after it is retired again.
-        struct Rest<'a, K, V, St: Storage<K, V>>(&'a St, &'a Readers, Link, PhantomData<(K, V)>);
+        /// Should a destructor panic: what comes after it is retired again (and has been counted).
+        struct Rest<'a, K, V, St: Storage<K, V>>(&'a Collector<K, V, St::Index>, &'a St, &'a Readers, Link);
 
         impl<K, V, St: Storage<K, V>> Rest<'_, K, V, St> {
             fn next(&mut self) -> Option<Link> {
-                let item = self.2;
+                let item = self.3;
                 if item.is_null() {
                     return None;
                 }
                 // SAFETY: an object of the storage.
-                self.2 = unsafe { next(self.0, item) };
+                self.3 = unsafe { next(self.1, item) };
                 Some(item)
             }
         }
@@ -434,12 +433,12 @@ impl<K, V, I> Collector<K, V, I> {
             fn drop(&mut self) {
                 while let Some(item) = self.next() {
                     // SAFETY: as above, in no list any more.
-                    unsafe { self.1.here().retired.list.push(self.0, item) };
+                    unsafe { self.0.retire(self.1, self.2, item, 0) };
                 }
             }
         }
 
-        let mut rest = Rest(storage, readers, list, PhantomData);
+        let mut rest = Rest(self, storage, readers, list);
         while let Some(item) = rest.next() {
             // SAFETY: the caller's promise; it is in no list any more.
             unsafe { self.free(storage, readers, item) };
@@ -507,6 +506,10 @@ impl<K, V, I> Collector<K, V, I> {
             }
         }
 
+        // Exact, for nobody else counts.
+        if waiting(readers) == 0 {
+            return;
+        }
         // Should a destructor panic within the first, the second frees the rest while the panic unwinds.
         let rest = Rest(self, storage, readers);
         drop(Rest(self, storage, readers));

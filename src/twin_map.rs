@@ -156,7 +156,7 @@ impl<K, V, St: Storage<K, V>, L, S> TwinMap<K, V, St, L, S> {
     }
 
     /// Frees what was unlinked and is seen by no reader any more: with nobody pinned,
-    /// everything, but what another context is just freeing. Never waits; runs destructors.
+    /// everything, but what another context is freeing or is to free next. Never waits; runs destructors.
     ///
     /// A write does this as well, though not all of it: a `SyncMap`'s removed keys a few at a time, and on a host
     /// little while somebody is pinned. So this is of use after long pins, or where no write follows. Where pins

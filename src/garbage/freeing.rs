@@ -5,7 +5,7 @@
 //! core wrote, and long ago, may take several times as long as making it.
 //!
 //! A destructor that writes may collect as well then, and run destructors. Those of a collector that has no turn cannot:
-//! so they nest no deeper than `MOST`, and come to an end although each of them writes again (`IN_ALL`).
+//! so they nest no deeper than twice `MOST` and one, and come to an end although each of them writes again (`IN_ALL`).
 
 #[cfg(target_os = "none")]
 pub(super) use self::bare::*;
@@ -22,7 +22,7 @@ mod hosted {
     const LONG: usize = if cfg!(any(loom, shuttle)) { 1 } else { 64 };
     /// So many may do that at a time. (Of those that are explored by loom, all; by shuttle, not all.)
     const MOST: usize = if cfg!(shuttle) { 1 } else { 32 };
-    /// So many, one after the other, until there is none at a time.
+    /// So many begin before there has to be a moment without one.
     const IN_ALL: usize = 64;
 
     /// How many there are; and, in its upper half, how many there were since there was none.

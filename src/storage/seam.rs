@@ -186,7 +186,7 @@ pub trait Limit {
 /// One of the tables `read` and `dirty`.
 pub struct Table<I> {
     lifetime: Lifetime,
-    /// The entries that are to be freed after it, from when it is retired.
+    /// The entries that are to be freed when it is, or later, from when it is retired.
     dead: ExclusiveCell<Chain>,
     index: I,
 }

@@ -201,7 +201,8 @@ fn destructors_that_write_much_do_not_nest_for_ever() {
         MAP.insert(0, Value::Next);
     }
     let most = DEPTH[1].load(SeqCst);
-    assert!((2..=66).contains(&most), "{most} deep");
+    // Of each that frees a list, one that it frees, and one whose value that one has overwritten; and a last one.
+    assert_eq!(most, 2 * 32 + 1);
     MAP.reclaim();
     assert!(MAP.garbage().is_empty(), "{:?}", MAP.garbage());
 }
