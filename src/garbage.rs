@@ -372,40 +372,60 @@ impl<K, V, I> Collector<K, V, I> {
         })
     }
 
-    /// What is to be freed of a batch whose grace period is over: not the entries that come with a table, which are dead
-    /// now; unless all are to be freed, and others may collect meanwhile. And how many objects that are; or that it is
-    /// long, when the dead are among them.
+    /// What is to be freed, and how many objects that are, where others may collect meanwhile: a batch whose grace period
+    /// is over, without the entries that come with a table, which are dead now; with the dead, if all are to be freed,
+    /// which is as long as can be.
     ///
     /// # Safety
     ///
     /// The caller is the collector, the batch is its own, and the objects are of `storage`.
     unsafe fn ready<St: Storage<K, V, Index = I>>(&self, storage: &St, batch: Link, effort: usize) -> (Link, usize) {
+        if !SEVERAL {
+            return (batch, 0);
+        }
+        let (mut len, mut item, mut last) = (0, batch, ptr::null_mut());
         // SAFETY: all of this is the collector's; the objects are of the storage.
-        self.held.with_mut(|held| unsafe {
-            let dead = &mut (*held).dead;
-            let (mut len, mut item, mut last) = (0, batch, ptr::null_mut());
+        unsafe {
             while !item.is_null() {
-                if Kind::of(item) == Kind::Table {
-                    let Chain { head, tail, .. } = (*storage.locate(untagged::<Table<I>>(item))).take_dead();
-                    if !head.is_null() {
-                        set_next(storage, tail, *dead);
-                        *dead = head;
-                    }
-                }
+                self.bury(storage, item);
                 len += 1;
                 last = item;
                 item = next(storage, item);
             }
-            if !SEVERAL || effort != Effort::ALL.0 || dead.is_null() {
+            if effort != Effort::ALL.0 {
                 return (batch, len);
             }
-            let dead = core::mem::replace(dead, ptr::null_mut());
+            let dead = self.held.with_mut(|held| core::mem::replace(&mut (*held).dead, ptr::null_mut()));
+            if dead.is_null() {
+                return (batch, len);
+            }
             if last.is_null() {
                 return (dead, usize::MAX);
             }
             set_next(storage, last, dead);
             (batch, usize::MAX)
-        })
+        }
+    }
+
+    /// Puts the entries that come with a table, if the object is one, to the dead.
+    ///
+    /// # Safety
+    ///
+    /// The object is the caller's, and of `storage`; the caller is the collector, if there are such entries.
+    #[inline]
+    unsafe fn bury<St: Storage<K, V, Index = I>>(&self, storage: &St, item: Link) {
+        if Kind::of(item) == Kind::Table {
+            // SAFETY: the caller's promises.
+            unsafe {
+                let Chain { head, tail, .. } = (*storage.locate(untagged::<Table<I>>(item))).take_dead();
+                if !head.is_null() {
+                    self.held.with_mut(|held| {
+                        set_next(storage, tail, (*held).dead);
+                        (*held).dead = head;
+                    });
+                }
+            }
+        }
     }
 
     /// Frees the objects of a list, one after the other.
@@ -440,8 +460,11 @@ impl<K, V, I> Collector<K, V, I> {
 
         let mut rest = Rest(self, storage, readers, list);
         while let Some(item) = rest.next() {
-            // SAFETY: the caller's promise; it is in no list any more.
-            unsafe { self.free(storage, readers, item) };
+            // SAFETY: the caller's promise; it is in no list any more. (If others may collect, a table has no entries.)
+            unsafe {
+                self.bury(storage, item);
+                self.free(storage, readers, item);
+            }
         }
     }
 
