@@ -6,7 +6,8 @@
 //! wrote, and long ago, may take several times as long as making it.
 //!
 //! A destructor that writes may collect as well then, and run destructors. Those of a collector that has no turn cannot:
-//! so they nest no deeper than twice `MOST` and one, and come to an end although each of them writes again (`IN_ALL`).
+//! so they nest no deeper than twice `MOST` and one, and come to an end although each of them writes
+//! again (`IN_ALL`; after many millions, if it does so for many values).
 
 #[cfg(target_os = "none")]
 pub(super) use self::bare::*;
@@ -23,8 +24,9 @@ mod hosted {
     const LONG: usize = if cfg!(any(loom, shuttle)) { 1 } else { 64 };
     /// So many may do that at a time. (Of those that are explored by loom, all; by shuttle, not all.)
     const MOST: usize = if cfg!(shuttle) { 1 } else { 32 };
-    /// So many begin before there has to be a moment without one.
-    const IN_ALL: usize = 64;
+    /// So many begin before there has to be a moment without one. (64 were too few: with one that the scheduler had taken
+    /// the core from, eight threads on two cores retired millions of values. With this, less than a hundred thousand.)
+    const IN_ALL: usize = 8192;
 
     /// How many there are; and, in its upper half, how many there were since there was none.
     pub(in crate::garbage) struct Freeing(AtomicUsize);
@@ -59,6 +61,30 @@ mod hosted {
     impl Drop for Turn<'_> {
         fn drop(&mut self) {
             self.0.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    mod tests {
+        use std::vec::Vec;
+
+        use super::*;
+
+        #[test]
+        fn so_many_at_a_time_and_so_many_until_there_is_none() {
+            let freeing = Freeing::new();
+            assert!(freeing.turn(LONG).is_none(), "too few objects");
+            let turn = || freeing.turn(LONG + 1);
+
+            let most: Vec<_> = (0..MOST).map(|_| turn().expect("there may be more")).collect();
+            assert!(turn().is_none(), "too many at a time");
+            drop(most);
+
+            let first = turn();
+            assert!((1..IN_ALL).all(|_| turn().is_some()), "one after the other, besides the first one");
+            assert!(turn().is_none(), "too many in all");
+            drop(first);
+            assert!(turn().is_some(), "there was none");
         }
     }
 }
