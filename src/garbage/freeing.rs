@@ -6,8 +6,8 @@
 //! wrote, and long ago, may take several times as long as making it.
 //!
 //! A destructor that writes may collect as well then, and run destructors. Those of a collector that has no turn cannot:
-//! so they nest no deeper than twice `MOST` and one, and come to an end although each of them writes
-//! again (`IN_ALL`; after many millions, if it does so for many values).
+//! so they nest no deeper than `MOST` and one, and come to an end although each of them writes
+//! again (`IN_ALL`).
 
 #[cfg(target_os = "none")]
 pub(super) use self::bare::*;
@@ -24,9 +24,8 @@ mod hosted {
     const LONG: usize = if cfg!(any(loom, shuttle)) { 1 } else { 64 };
     /// So many may do that at a time. (Of those that are explored by loom, all; by shuttle, not all.)
     const MOST: usize = if cfg!(shuttle) { 1 } else { 32 };
-    /// So many begin before there has to be a moment without one. (64 were too few: with one that the scheduler had taken
-    /// the core from, eight threads on two cores retired millions of values. With this, less than a hundred thousand.)
-    const IN_ALL: usize = 8192;
+    /// So many begin before there has to be a moment without one.
+    const IN_ALL: usize = 64;
 
     /// How many there are; and, in its upper half, how many there were since there was none.
     pub(in crate::garbage) struct Freeing(AtomicUsize);
@@ -52,7 +51,7 @@ mod hosted {
                     (others, in_all) if others < MOST && in_all < IN_ALL => Some(now + 1 + UPPER),
                     _ => None,
                 });
-            turn.is_ok().then_some(Turn(self))
+            turn.ok().map(|_| Turn(self))
         }
     }
 
@@ -66,6 +65,8 @@ mod hosted {
 
     #[cfg(all(test, not(any(loom, shuttle))))]
     mod tests {
+        extern crate std;
+
         use std::vec::Vec;
 
         use super::*;
