@@ -6,8 +6,8 @@
 //! wrote, and long ago, may take several times as long as making it.
 //!
 //! A destructor that writes may collect as well then, and run destructors. Those of a collector that has no turn cannot:
-//! so they nest no deeper than `MOST` and one, and come to an end although each of them writes
-//! again (`IN_ALL`).
+//! so they nest no deeper than `MOST` and one, and come to an end although each of them writes again (`IN_ALL`; those of
+//! 80 values, of which each inserts another one, within seconds, after a hundred million).
 
 #[cfg(target_os = "none")]
 pub(super) use self::bare::*;

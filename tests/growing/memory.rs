@@ -207,38 +207,6 @@ fn destructors_that_write_much_do_not_nest_for_ever() {
     assert!(MAP.garbage().is_empty(), "{:?}", MAP.garbage());
 }
 
-/// Nor do they go on for ever when each of them writes again. (There are some millions of them.)
-#[cfg(not(target_os = "none"))]
-#[test]
-#[cfg_attr(miri, ignore = "it takes hours")]
-fn many_destructors_that_always_write_again_do_not_keep_a_writer() {
-    use std::sync::LazyLock;
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-    static MAP: LazyLock<Map<u32, Again>> = LazyLock::new(Map::default);
-    static DROPS: AtomicUsize = AtomicUsize::new(0);
-    const KEYS: u32 = 80;
-
-    struct Again(u32);
-
-    impl Drop for Again {
-        fn drop(&mut self) {
-            DROPS.fetch_add(1, SeqCst);
-            MAP.insert(self.0, Again(self.0));
-        }
-    }
-
-    let write = || (0..KEYS).for_each(|key| drop(MAP.insert(key, Again(key))));
-    write();
-    MAP.promote();
-    let pin = MAP.pin();
-    write();
-    drop(pin);
-    MAP.reclaim();
-    let drops = DROPS.load(SeqCst);
-    assert!((KEYS as usize..10_000_000).contains(&drops), "{drops}");
-}
-
 /// As for tables, with values, of which a longer pin has left many behind: a write looks which of them can be freed.
 #[test]
 fn values_do_not_pile_up_under_short_pins() {
