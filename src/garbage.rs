@@ -27,7 +27,7 @@
 //!    nobody waits, and nothing is missed, since a collector that finds AGAIN goes round once more.
 //! 3. A batch's grace period starts, or is extended, after what is in the batch was taken, hence after it was unlinked.
 //! 4. An object leaves its list before it is dropped: a destructor that panics, or that calls the map, finds the
-//!    lists whole. What is to be freed after it belongs to who frees it, and is retired again should a destructor panic.
+//!    lists whole. What is to be freed after it belongs to who frees it, and is retired again if a destructor panics.
 
 mod freeing;
 mod list;
@@ -308,8 +308,8 @@ impl<K, V, I> Collector<K, V, I> {
         for _ in 0..ROUNDS {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
             let effort = more.max(self.collector.swap(BUSY, Ordering::AcqRel));
-            // SAFETY: this caller is the collector (invariant 2). The list is its own then, and nothing can reach what is in
-            // there.
+            // SAFETY: this caller is the collector (invariant 2). The list is its own then, and nothing can reach what is
+            // in there.
             unsafe {
                 let batch = self.take_over(storage, readers);
                 let (list, len) = self.ready(storage, batch, effort);
@@ -372,9 +372,9 @@ impl<K, V, I> Collector<K, V, I> {
         })
     }
 
-    /// What is to be freed, and how many objects that are, where others may collect meanwhile: a batch whose grace period
-    /// is over, without the entries that come with a table, which are dead now; with the dead, if all are to be freed,
-    /// which is as long as can be.
+    /// What is to be freed, and how many objects that are, where others may collect meanwhile: a batch whose grace
+    /// period is over, without the entries that come with a table, which are dead now; with the dead, if all are to be
+    /// freed, which is as long as can be.
     ///
     /// # Safety
     ///

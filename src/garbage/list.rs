@@ -71,8 +71,8 @@ impl Stack {
 
     /// Takes all.
     fn take(&self) -> Link {
-        // Relaxed: if an object is missed here, its retirer's own `collect` comes after; or, of a table that a lookup has
-        // promoted, the next write's.
+        // Relaxed: if an object is missed here, its retirer's own `collect` comes after; or, of a table that a lookup
+        // has promoted, the next write's.
         if self.0.load(Ordering::Relaxed).is_null() {
             return ptr::null_mut();
         }

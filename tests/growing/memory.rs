@@ -110,7 +110,7 @@ fn tables_do_not_pile_up_under_short_pins() {
     drop(pin);
 }
 
-/// Those who write while one context frees a long batch, whose destructors may take any time, do not leave theirs to it.
+/// Those who write while another one frees a long batch, whose destructors may take any time, do not leave theirs to it.
 #[cfg(not(target_os = "none"))]
 #[test]
 fn values_do_not_pile_up_while_somebody_frees_others() {
@@ -162,7 +162,7 @@ fn values_do_not_pile_up_while_somebody_frees_others() {
     assert!(MAP.garbage().is_empty(), "{:?}", MAP.garbage());
 }
 
-/// Each destructor retires so much that it is freed while others collect, as the next destructor does, that is run by it.
+/// Each destructor retires so much that it is freed while others collect, as does the next one, that is run by it.
 #[cfg(not(target_os = "none"))]
 #[test]
 fn destructors_that_write_much_do_not_nest_for_ever() {
