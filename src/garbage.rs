@@ -308,8 +308,8 @@ impl<K, V, I> Collector<K, V, I> {
         for _ in 0..ROUNDS {
             // AcqRel: an AGAIN that this overwrites is served by this round, which sees what it announced.
             let effort = more.max(self.collector.swap(BUSY, Ordering::AcqRel));
-            // SAFETY: this caller is the collector (invariant 2). The list is its own then, and nothing can reach what is
-            // in there.
+            // SAFETY: this caller is the collector (invariant 2). The list is its own then, and nothing can reach
+            // what is in there.
             unsafe {
                 let batch = self.take_over(storage, readers);
                 let (list, len) = self.ready(storage, batch, effort);

@@ -2,8 +2,8 @@
 //!
 //! Only what is long, only of a growing map, and not on bare metal: to make a value takes longer there than to drop it,
 //! and a handler that meets a collector has the less to do. (Three threads that did nothing but write, of the priority
-//! of a fourth one that frees for them, would come close to what that is able to.) On a host, dropping what another core
-//! wrote, and long ago, may take several times as long as making it.
+//! of a fourth one that frees for them, would come close to what that is able to.) On a host, dropping what another
+//! core wrote, and long ago, may take several times as long as making it.
 //!
 //! A destructor that writes may collect as well then, and run destructors. Those of a collector that has no turn
 //! cannot: so they nest no deeper than `MOST` and one, and come to an end although each of them writes again (`IN_ALL`;

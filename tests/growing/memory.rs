@@ -110,7 +110,7 @@ fn tables_do_not_pile_up_under_short_pins() {
     drop(pin);
 }
 
-/// Those who write while another one frees a long batch, whose destructors may take any time, do not leave theirs to it.
+/// Those who write while another one frees a long batch, whose destructors may take any time, do not leave it theirs.
 #[cfg(not(target_os = "none"))]
 #[test]
 fn values_do_not_pile_up_while_somebody_frees_others() {
