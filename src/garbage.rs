@@ -407,7 +407,7 @@ impl<K, V, I> Collector<K, V, I> {
         }
     }
 
-    /// Puts the entries that come with a table, if the object is one, to the dead.
+    /// Puts the entries that come with a table, if the object is one, to the dead; if it has been done before, nothing.
     ///
     /// # Safety
     ///
@@ -432,7 +432,8 @@ impl<K, V, I> Collector<K, V, I> {
     ///
     /// # Safety
     ///
-    /// The list is the caller's, and nothing can reach the objects any more.
+    /// The list is the caller's, and nothing can reach the objects any more. The caller is the collector, unless all
+    /// tables among them have been [buried](Self::bury).
     unsafe fn free_list<St: Storage<K, V, Index = I>>(&self, storage: &St, readers: &Readers, list: Link) {
         /// Should a destructor panic: what comes after it is retired again (and has been counted).
         struct Rest<'a, K, V, St: Storage<K, V>>(&'a Collector<K, V, St::Index>, &'a St, &'a Readers, Link);
@@ -460,7 +461,7 @@ impl<K, V, I> Collector<K, V, I> {
 
         let mut rest = Rest(self, storage, readers, list);
         while let Some(item) = rest.next() {
-            // SAFETY: the caller's promise; it is in no list any more. (If others may collect, a table has no entries.)
+            // SAFETY: the caller's promises; it is in no list any more.
             unsafe {
                 self.bury(storage, item);
                 self.free(storage, readers, item);
