@@ -364,6 +364,8 @@ impl<'m, 'a, St: Subject, L: Lock> Session<'m, 'a, St, L> {
             true => self.call(step, || view.try_update_or_insert(k, &mut f, inserted)),
             false => view.update_or_insert(k, &mut f, inserted),
         };
+        // Before what was found is returned, as in `step`.
+        drop(updated);
         match result {
             Ok(new) => {
                 assert_eq!(new.id(), if before.is_some() { fresh + 1 } else { fresh });
