@@ -6,7 +6,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use twinmap::ErrorKind;
+use twinmap::{CompareExchangeError, ErrorKind};
 
 use crate::Map;
 use crate::suite::alloc::{failing_always, failing_nth, usage};
@@ -32,10 +32,29 @@ fn many() -> u32 {
     count(100, 16) as u32
 }
 
+/// Inserts others, so that there is a `dirty`, to which nothing is copied yet; or all is, and it is not promoted.
+fn copy(map: &Texts, whole: bool) {
+    for key in 200.. {
+        insert(map, key..key + 1);
+        assert_eq!(map.promotions(), 1);
+        let copy = map.stats().copy.expect("a dirty");
+        assert!(whole || copy.done == 0);
+        if !whole || copy.done == copy.buckets {
+            return;
+        }
+    }
+}
+
+/// The copy leaves key 1 out.
+fn expunged(map: &Texts) {
+    map.remove("key 1");
+    copy(map, true);
+}
+
 /// What it is, a map in that state, and the key to insert.
 type State = (&'static str, fn() -> Texts, u32);
 
-/// In each state, an insertion allocates something else.
+/// Those in which an insertion allocates something else, and each state of a key's entry.
 fn states() -> Vec<State> {
     fn with(f: impl FnOnce(&Texts)) -> Texts {
         let map = Texts::default();
@@ -57,16 +76,39 @@ fn states() -> Vec<State> {
         ("being copied", || promoted(many(), |map| insert(map, 200..201)), 250),
         ("the key is removed", || promoted(3, |map| drop(map.remove("key 1"))), 1),
         (
-            "the key is expunged",
+            "the key is removed, and not copied",
             || {
                 promoted(3, |map| {
+                    copy(map, false);
                     map.remove("key 1");
-                    insert(map, 10..11);
+                })
+            },
+            1,
+        ),
+        (
+            "the key is removed, and copied",
+            || {
+                promoted(3, |map| {
+                    copy(map, true);
+                    map.remove("key 1");
+                })
+            },
+            1,
+        ),
+        ("the key is expunged", || promoted(3, expunged), 1),
+        (
+            "the key is expunged, and inserted again",
+            || {
+                promoted(3, |map| {
+                    expunged(map);
+                    insert(map, 1..2);
                 })
             },
             1,
         ),
         ("the key is there", || promoted(3, |_| {}), 1),
+        ("the key is there, and not copied", || promoted(3, |map| copy(map, false)), 1),
+        ("the key is there, and copied", || promoted(3, |map| copy(map, true)), 1),
         ("the key is there, only under the lock", || with(|map| insert(map, 0..3)), 1),
     ]
 }
@@ -124,6 +166,112 @@ fn key_and_value_are_handed_back_at_each_failure() {
         }
     }
     assert!(errors > count(60, 20), "{errors}");
+    assert_eq!(usage().live_since(start), 0, "leaked");
+}
+
+/// Done, with a result; or there was no memory for it.
+type Done = Option<bool>;
+/// Its name, how it is done to a key with its value in a map, and in the model.
+type Operation = (&'static str, fn(&Texts, &str, &Box<str>) -> Done, fn(&mut Model, &str) -> bool);
+
+fn forget(model: &mut Model, key: &str) -> bool {
+    model.remove(key).is_some()
+}
+
+/// What needs no memory, or does without; and `compare_exchange`. (The new value is the empty text, which takes none.)
+const OPERATIONS: &[Operation] = &[
+    ("get", |map, key, _| Some(map.get(key).is_some()), |model, key| model.contains_key(key)),
+    ("try_get", |map, key, _| Some(map.try_get(key).ok()?.is_some()), |model, key| model.contains_key(key)),
+    ("remove", |map, key, _| Some(map.remove(key).is_some()), forget),
+    ("try_remove", |map, key, _| Some(map.try_remove(key).ok()?.is_some()), forget),
+    ("remove_if", |map, key, _| Some(map.pin().remove_if(key, |_| true).is_some()), forget),
+    (
+        "retain",
+        |map, key, _| {
+            map.pin().retain(|other, _| other != key);
+            Some(true)
+        },
+        |model, key| {
+            model.remove(key);
+            true
+        },
+    ),
+    (
+        "clear",
+        |map, _, _| {
+            map.clear();
+            Some(true)
+        },
+        |model, _| {
+            model.clear();
+            true
+        },
+    ),
+    (
+        "promote",
+        |map, _, _| {
+            map.promote();
+            Some(true)
+        },
+        |_, _| true,
+    ),
+    (
+        "reclaim",
+        |map, _, _| {
+            map.reclaim();
+            Some(true)
+        },
+        |_, _| true,
+    ),
+    ("iter", |map, key, _| Some(map.pin().iter().any(|(k, _)| k == key)), |model, key| model.contains_key(key)),
+    (
+        "compare_exchange",
+        |map, key, value| match map.pin().compare_exchange(key, value, Box::default()) {
+            Ok(_) => Some(true),
+            Err(CompareExchangeError { new, found, kind: Some(ErrorKind::OutOfMemory) })
+                if new.is_empty() && found == Some(value) =>
+            {
+                None
+            }
+            Err(_) => Some(false),
+        },
+        |model, key| model.get_mut(key).map(|value| *value = Box::default()).is_some(),
+    ),
+];
+
+#[test]
+fn what_is_no_insertion_is_done_at_each_failure_or_says_that_there_is_no_memory() {
+    let start = usage();
+    let (mut refused, mut there) = (0, 0);
+    for (state, make, key) in states() {
+        let (k, v) = (text(key), value(key));
+        there += usize::from(make().contains_key(&*k));
+        for (name, operation, on_model) in OPERATIONS {
+            for one in [true, false] {
+                for n in 0.. {
+                    let (map, mut model): (_, Model) = (make(), make().into_iter().collect());
+                    let (done, failed) = failing_nth(n, one, || operation(&map, &k, &v));
+                    if done.is_none() {
+                        assert!(failed && *name == "compare_exchange", "{state}: {name}");
+                        refused += 1;
+                    } else {
+                        assert_eq!(done, Some(on_model(&mut model, &k)), "{state}: {name}");
+                    }
+                    assert_holds(&map, &model, state);
+                    // It works on.
+                    assert_eq!(map.try_insert(text(key), value(key)).unwrap().as_deref(), model.get(&k));
+                    insert(&map, 300..302);
+                    map.promote();
+                    assert_eq!(map.len(), model.len() + usize::from(!model.contains_key(&k)) + 2);
+                    if !failed {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    // (When one allocation only fails, the second attempt has memory.)
+    assert_eq!(refused, there);
     assert_eq!(usage().live_since(start), 0, "leaked");
 }
 

@@ -1,4 +1,5 @@
 //! A key that all hash alike and whose `Eq` can be made to call something: with it a test gets under the lock.
+//! Other keys can call it as well.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -19,14 +20,18 @@ thread_local! {
 
 impl PartialEq for Collide {
     fn eq(&self, other: &Self) -> bool {
-        // Not for the comparisons that the hook brings about.
-        if let Some(hook) = ON_EQ.take() {
-            CALLS.set(CALLS.get() + 1);
-            // SAFETY: `on_eq` keeps the closure as long as the pointer to it is there.
-            unsafe { (*hook)() };
-            ON_EQ.set(Some(hook));
-        }
+        call_hook();
         self.0 == other.0
+    }
+}
+
+/// What an `Eq` does first. (Not for the comparisons that the hook brings about.)
+pub fn call_hook() {
+    if let Some(hook) = ON_EQ.take() {
+        CALLS.set(CALLS.get() + 1);
+        // SAFETY: `on_eq` keeps the closure as long as the pointer to it is there.
+        unsafe { (*hook)() };
+        ON_EQ.set(Some(hook));
     }
 }
 

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::alloc::usage;
 use super::count;
+use super::keys::{call_hook, on_eq};
 use super::tracked::{Census, Tracked};
 use crate::GROWS;
 
@@ -41,6 +42,7 @@ fn fused(id: u32) -> Fused {
 
 impl PartialEq for Fused {
     fn eq(&self, other: &Self) -> bool {
+        call_hook();
         may_panic("Eq");
         self.0 == other.0
     }
@@ -93,6 +95,7 @@ fn in_both() -> Map {
     map.promote();
     map.remove(&fused(REMOVED));
     map.extend_shared(KEYS / 2..KEYS);
+    complete_copy(&map);
     map
 }
 
@@ -144,6 +147,45 @@ fn not_copied() -> Map {
     map
 }
 
+/// All is copied, what was removed since as well, and not promoted.
+fn copied() -> Map {
+    let map: Map = (0..KEYS).map(|key| (fused(key), fused(10 * key))).collect();
+    map.insert(fused(REMOVED), fused(0));
+    map.promote();
+    complete_copy(&map);
+    map.remove(&fused(REMOVED));
+    map
+}
+
+/// A removal did not get the lock: a fixed map still has its key in the table.
+fn left_in_the_table() -> Map {
+    let map: Map = (0..KEYS).map(|key| (fused(key), fused(10 * key))).collect();
+    map.insert(fused(REMOVED), fused(0));
+    map.promote();
+    let removed = Cell::new(false);
+    let hook = || {
+        let free = map.try_insert(fused(OTHER), fused(0)).map(|_| map.remove(&fused(OTHER))).is_ok();
+        if !free && !removed.get() {
+            removed.set(map.remove(&fused(REMOVED)).is_some());
+        }
+    };
+    on_eq(hook, || drop(map.insert(fused(OTHER + 1), fused(0))));
+    assert!(removed.get(), "no comparison under the lock");
+    map
+}
+
+/// Inserts others until all is copied.
+fn complete_copy(map: &Map) {
+    let promotions = map.promotions();
+    for other in OTHER.. {
+        map.insert(fused(other), fused(0));
+        if map.stats().copy.is_none_or(|copy| copy.done == copy.buckets) {
+            break;
+        }
+    }
+    assert_eq!((map.stats().copy.is_some(), map.promotions()), (GROWS, promotions));
+}
+
 /// What is made of a value, if that does not panic.
 fn made(name: &'static str) -> impl FnMut(&Fused) -> Fused {
     move |_| {
@@ -159,6 +201,8 @@ type OnKey = fn(&mut Map, u32);
 const SINGLE: &[(&str, OnKey)] = &[
     ("get", |map, key| drop(map.get(&fused(key)))),
     ("try_get", |map, key| drop(map.try_get(&fused(key)))),
+    ("get_key_value", |map, key| assert_eq!(map.pin().get_key_value(&fused(key)).is_some(), key == 0)),
+    ("contains_key", |map, key| assert_eq!(map.contains_key(&fused(key)), key == 0)),
     ("insert", |map, key| drop(map.insert(fused(key), fused(1)))),
     ("try_insert", |map, key| drop(map.try_insert(fused(key), fused(1)))),
     ("pinned insert", |map, key| assert_eq!(map.pin().insert(fused(key), fused(1)).is_some(), key == 0)),
@@ -288,8 +332,9 @@ fn a_panic_in_user_code_leaves_the_map_whole_and_unlocked() {
     FUSE.set(Some(0));
     catch_unwind(|| may_panic("")).unwrap_err();
 
-    let makes: [fn() -> Map; 6] = [in_both, with_garbage, in_dirty, in_read, not_copied, inserted_again];
-    for &make in &makes[..count(6, 2)] {
+    let makes: [fn() -> Map; 8] =
+        [in_both, with_garbage, in_dirty, in_read, not_copied, copied, inserted_again, left_in_the_table];
+    for &make in &makes[..count(makes.len(), 2)] {
         for &(name, operation) in SINGLE {
             for key in [0, REMOVED, NEW].into_iter().step_by(count(1, 2)) {
                 with_each_call_panicking(make, name, |map| operation(map, key), |changed| changed == key);
