@@ -63,6 +63,7 @@ fn a_full_map_refuses_new_keys_only() {
     at_capacity::<1, 4>();
     at_capacity::<2, 1>();
     at_capacity::<3, 2>();
+    // (An interpreter takes minutes for these.)
     if cfg!(not(miri)) {
         at_capacity::<17, 1>();
         at_capacity::<64, 4>();
@@ -217,6 +218,7 @@ fn spares_for_the_longest_pin_are_enough_for_one_pin_after_the_other() {
     }
     back_to_back::<2>(1);
     back_to_back::<4>(3);
+    // (The same.)
     if cfg!(not(miri)) {
         back_to_back::<101>(100);
     }

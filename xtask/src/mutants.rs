@@ -13,15 +13,21 @@ use crate::setup;
 
 const KNOWN: &str = "docs/mutants.md";
 
-/// Runs cargo-mutants with these arguments besides, and fails when a mutant survives that is not known.
-pub fn run(arguments: &[String]) -> Result<()> {
+/// Those that are known, each of which has to be a mutant still.
+pub fn known() -> Result<BTreeSet<String>> {
     setup::nightly()?; // To stop at the first test that fails.
     setup::subcommand("mutants")?;
-    let known = known(&read(KNOWN)?);
+    let known = listed(&read(KNOWN)?);
     let all = Cmd::new("cargo +nightly mutants --list").read()?.lines().map(without_place).collect();
     if let Some(gone) = known.difference(&all).next() {
         bail!("in {KNOWN}, and no mutant any more: {gone}");
     }
+    Ok(known)
+}
+
+/// Runs cargo-mutants with these arguments besides, and fails when a mutant survives that is not known.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let known = known()?;
     let mutants = Cmd::new("cargo +nightly mutants --jobs 2 --output target").args(arguments);
     mutants.show("");
     let status = mutants.into_command().status().context("cannot run cargo")?;
@@ -54,7 +60,7 @@ fn without_place(line: &str) -> String {
 }
 
 /// The mutants in a list of Markdown: each begins its item, as code.
-fn known(list: &str) -> BTreeSet<String> {
+fn listed(list: &str) -> BTreeSet<String> {
     let item = |line: &str| Some(line.strip_prefix("- `")?.split_once('`')?.0.to_owned());
     list.lines().filter_map(item).collect()
 }
@@ -67,6 +73,6 @@ mod tests {
     fn a_mutant_is_found_in_the_list_wherever_it_is_in_its_file() {
         let list = "# Mutants\n\n- `src/a.rs: replace || with && in <impl A<B> for C>::f`: why\n- no mutant\n";
         let mutant = without_place("src/a.rs:12:34: replace || with && in <impl A<B> for C>::f");
-        assert_eq!(known(list), BTreeSet::from([mutant]));
+        assert_eq!(listed(list), BTreeSet::from([mutant]));
     }
 }
