@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::count;
-use crate::Map;
+use crate::{GROWS, Map};
 
 type Numbers = Map<u32, u32>;
 
@@ -67,9 +67,11 @@ fn in_place(place: Place, deleted: bool) -> (Numbers, u32) {
 
 fn places() -> impl Iterator<Item = Place> {
     use Place::*;
-    [ReadOnly, ReadAndDirty, Expunged, DirtyOnly]
+    // (A fixed map has one table. Miri, to which it is slow, is shown the first two.)
+    [ReadOnly, Expunged, ReadAndDirty, DirtyOnly]
         .into_iter()
         .chain((0..MANY).step_by(count(7, 16)).map(ReadWhileCopying))
+        .take(if cfg!(miri) && !GROWS { 2 } else { usize::MAX })
 }
 
 /// In each state with the key deleted, or there: applies `f` to the map; then it is like the model, to which `g` was
