@@ -97,7 +97,7 @@ fn promote_and_iter_release_the_lock_in_between() {
 /// that somebody waits for: there is room for them beside what is yet to be copied.
 #[test]
 fn keys_that_come_back_during_the_copy_have_room() {
-    for keys in (64..1_024).step_by(if cfg!(miri) { 480 } else { 24 }) {
+    for keys in (64..1_024).step_by(if cfg!(miri) { 960 } else { 24 }) {
         let (map, _lock) = promoted(keys);
         let removed = 0..keys / 5;
         removed.clone().for_each(|key| drop(map.remove(&key)));
