@@ -243,10 +243,12 @@ const OPERATIONS: &[Operation] = &[
 fn what_is_no_insertion_is_done_at_each_failure_or_says_that_there_is_no_memory() {
     let start = usage();
     let (mut refused, mut there) = (0, 0);
-    for (state, make, key) in states() {
+    for (i, (state, make, key)) in states().into_iter().enumerate() {
         let (k, v) = (text(key), value(key));
-        there += usize::from(make().contains_key(&*k));
-        for (name, operation, on_model) in OPERATIONS {
+        // Where there is less time, each in some of the states.
+        let some = count(1, 4);
+        for (name, operation, on_model) in OPERATIONS.iter().skip(i % some).step_by(some) {
+            there += usize::from(*name == "compare_exchange" && make().contains_key(&*k));
             for one in [true, false] {
                 for n in 0.. {
                     let (map, mut model): (_, Model) = (make(), make().into_iter().collect());
@@ -271,7 +273,7 @@ fn what_is_no_insertion_is_done_at_each_failure_or_says_that_there_is_no_memory(
         }
     }
     // (When one allocation only fails, the second attempt has memory.)
-    assert_eq!(refused, there);
+    assert!(there > 0 && refused == there, "{refused} of {there}");
     assert_eq!(usage().live_since(start), 0, "leaked");
 }
 
