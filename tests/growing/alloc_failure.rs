@@ -38,7 +38,8 @@ fn copy(map: &Texts, whole: bool) {
         insert(map, key..key + 1);
         assert_eq!(map.promotions(), 1);
         let copy = map.stats().copy.expect("a dirty");
-        assert!(whole || copy.done == 0);
+        // (On a microcontroller the first section may have copied all of a small table.)
+        assert!(whole || copy.done == 0 || cfg!(target_os = "none"));
         if !whole || copy.done == copy.buckets {
             return;
         }
