@@ -73,16 +73,21 @@ const NEW: u32 = 100;
 /// Is there in some states.
 const OTHER: u32 = 50;
 
-fn in_dirty() -> Map {
+/// With `REMOVED`, which is yet to be removed.
+fn whole() -> Map {
     let map: Map = (0..KEYS).map(|key| (fused(key), fused(10 * key))).collect();
     map.insert(fused(REMOVED), fused(0));
+    map
+}
+
+fn in_dirty() -> Map {
+    let map = whole();
     map.remove(&fused(REMOVED));
     map
 }
 
 fn in_read() -> Map {
-    let map: Map = (0..KEYS).map(|key| (fused(key), fused(10 * key))).collect();
-    map.insert(fused(REMOVED), fused(0));
+    let map = whole();
     map.promote();
     map.remove(&fused(REMOVED));
     map
@@ -149,8 +154,7 @@ fn not_copied() -> Map {
 
 /// All is copied, what was removed since as well, and not promoted.
 fn copied() -> Map {
-    let map: Map = (0..KEYS).map(|key| (fused(key), fused(10 * key))).collect();
-    map.insert(fused(REMOVED), fused(0));
+    let map = whole();
     map.promote();
     complete_copy(&map);
     map.remove(&fused(REMOVED));
@@ -159,13 +163,12 @@ fn copied() -> Map {
 
 /// A removal did not get the lock: a fixed map still has its key in the table.
 fn left_in_the_table() -> Map {
-    let map: Map = (0..KEYS).map(|key| (fused(key), fused(10 * key))).collect();
-    map.insert(fused(REMOVED), fused(0));
+    let map = whole();
     map.promote();
     let removed = Cell::new(false);
     let hook = || {
-        let free = map.try_insert(fused(OTHER), fused(0)).map(|_| map.remove(&fused(OTHER))).is_ok();
-        if !free && !removed.get() {
+        let locked = map.try_insert(fused(OTHER), fused(0)).map(|_| map.remove(&fused(OTHER))).is_err();
+        if locked && !removed.get() {
             removed.set(map.remove(&fused(REMOVED)).is_some());
         }
     };
