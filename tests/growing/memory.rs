@@ -172,7 +172,7 @@ fn destructors_that_write_much_do_not_nest_for_ever() {
     static MAP: LazyLock<Map<u32, Value>> = LazyLock::new(Map::default);
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     static DEPTH: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
-    const CHAIN: usize = 200;
+    const CHAIN: usize = count(200, 80);
     const MANY: u32 = 80;
 
     enum Value {
