@@ -163,7 +163,7 @@ fn main() -> ExitCode {
         Task::BenchHost { rounds, words } => bench_host::run(rounds, &words),
         Task::Faults { words } => faults::run(&words, false),
         Task::Mutants { arguments } => mutants::run(&arguments),
-        Task::Coverage => coverage::run(),
+        Task::Coverage => coverage::run(false),
         Task::Report => report::run(),
         Task::Unsafe => unsafe_table::run(),
         Task::GenLog { file } => genlog::write(file.as_deref()),

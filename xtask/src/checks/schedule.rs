@@ -16,7 +16,7 @@ use crate::cmd::Cmd;
 /// The steps that take longest, which are begun first: the two that run at the same time then end at about the same
 /// time. Neighbours have target folders of their own, and do not wait for each other's.
 const FIRST: &[&str] =
-    &["target", "loom", "package", "miri", "host", "examples", "clippy", "fuzz", "sanitizers", "faults"];
+    &["target", "loom", "package", "miri", "host", "examples", "clippy", "fuzz", "sanitizers", "faults", "mutants"];
 const AT_A_TIME: usize = 2;
 
 struct Run {
