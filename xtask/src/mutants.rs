@@ -32,7 +32,7 @@ fn known() -> Result<BTreeSet<String>> {
 /// Runs cargo-mutants with these arguments besides, and fails when a mutant survives that is not known.
 pub fn run(arguments: &[String]) -> Result<()> {
     let known = known()?;
-    let missed = missed(Cmd::new("cargo +nightly mutants --jobs 2").args(arguments), &known)?;
+    let missed = missed(mutants("--jobs 2").args(arguments), &known)?;
     if arguments.is_empty() {
         // (Some tests notice a mutant only when they run into its timeout.)
         known.difference(&missed).for_each(|mutant| println!("in {KNOWN}, though it did not survive: {mutant}"));
@@ -43,14 +43,17 @@ pub fn run(arguments: &[String]) -> Result<()> {
 /// Tries a few; and sees whether those that are known are mutants.
 pub fn run_few() -> Result<()> {
     // Without the configuration, whose tests take minutes to build.
-    let few = Cmd::new("cargo +nightly mutants --no-config --features").args([TESTED]).args(["--re", FEW]);
+    let few = mutants("--no-config --features").args([TESTED]).args(["--re", FEW]);
     missed(few.args(SOON_BUILT.split(' ').map(|argument| format!("--cargo-arg={argument}"))), &known()?)?;
     Ok(())
 }
 
+fn mutants(line: &str) -> Cmd {
+    Cmd::new(&format!("cargo +nightly mutants --output target {line}"))
+}
+
 /// The mutants that survive, all of which are known.
 fn missed(mutants: Cmd, known: &BTreeSet<String>) -> Result<BTreeSet<String>> {
-    let mutants = mutants.args(["--output", "target"]);
     mutants.show("");
     let status = mutants.into_command().status().context("cannot run cargo")?;
     // Missed ones, and ones that do not end.
