@@ -249,7 +249,7 @@ fn what_is_no_insertion_is_done_at_each_failure_or_says_that_there_is_no_memory(
     for (i, (state, make, key)) in states().into_iter().enumerate() {
         let (k, v) = (text(key), value(key));
         // Where there is less time, each in some of the states.
-        let some = if cfg!(miri) { 11 } else { count(1, 4) };
+        let some = if cfg!(miri) { OPERATIONS.len() } else { count(1, 4) };
         for (name, operation, on_model) in OPERATIONS.iter().skip(i % some).step_by(some) {
             there += usize::from(*name == "compare_exchange" && make().contains_key(&*k));
             for one in [true, false] {

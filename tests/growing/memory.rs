@@ -44,7 +44,7 @@ fn overwriting_allocates_nothing_when_nobody_is_pinned() {
     for promoted in [false, true] {
         (0..10).for_each(|i| drop(map.insert(1, i)));
         let before = usage();
-        for i in 0..count(50_000, 200) as u64 {
+        for i in 0..count(50_000, 500) as u64 {
             map.insert(1, i);
         }
         assert_eq!(usage(), before, "promoted: {promoted}");
@@ -216,7 +216,7 @@ fn values_do_not_pile_up_under_short_pins() {
     map.reclaim();
     let mut pin = map.pin();
     (0..100).for_each(|i| drop(map.insert(i % 8, i)));
-    for i in 0..count(1_000, 200) as u32 {
+    for i in 0..count(1_000, 300) as u32 {
         map.insert(i % 8, i);
         assert!(map.garbage().values <= 200, "{:?}", map.garbage());
         pin = map.pin();

@@ -272,9 +272,9 @@ fn miri(effort: Effort) -> Result<Outcome> {
     /// is freed when. `--long` runs all, by both models of borrowing.
     const GROWING: &[&str] = &["concurrent", "memory::what"];
     /// The same algorithm over the other storage: what is done with its cells, by one thread, and by some.
-    const FIXED: &[&str] = &["capacity", "memory::what", "concurrent::drops", "concurrent::a_pinned_reader"];
-    /// Threads that do anything, and one that reads meanwhile: with other schedules, and other addresses.
-    const SEEDED: &[&str] = &["concurrent::drops", "concurrent::a_pinned_reader"];
+    const FIXED: &[&str] = &["capacity", "memory::what"];
+    /// Threads that do anything, and one that reads meanwhile; by `--long` with other schedules, and other addresses.
+    const SOME_THREADS: &[&str] = &["concurrent::drops", "concurrent::a_pinned_reader"];
     /// With words of 32 bits, and compiled for size, by which other code is chosen (build.rs).
     const AS_FIRMWARE: &str = "--target i686-unknown-linux-gnu --config profile.dev.opt-level=\"s\"";
     setup::nightly()?;
@@ -284,7 +284,8 @@ fn miri(effort: Effort) -> Result<Outcome> {
     };
     let tree = " -Zmiri-tree-borrows";
     let growing = |flags: &str| chosen(miri("", &format!("{flags} --test spin_lock")), GROWING);
-    let fixed = || chosen(miri(tree, &format!("{AS_FIRMWARE} --test fixed_spin_lock")), FIXED);
+    let fixed =
+        || chosen(miri(tree, &format!("{AS_FIRMWARE} --test fixed_spin_lock")), &[FIXED, SOME_THREADS].concat());
     // Miri takes one core: two at a time.
     let both = |first: &(dyn Fn() -> Result<String> + Sync), second: &(dyn Fn() -> Result<String> + Sync)| {
         thread::scope(|scope| {
@@ -304,7 +305,7 @@ fn miri(effort: Effort) -> Result<Outcome> {
         let run = |borrows| all.iter().map(|tests| miri(borrows, tests).read_all()).collect::<Result<String>>();
         both(&|| run(""), &|| run(tree))?;
         both(&|| growing(AS_FIRMWARE), &fixed)?;
-        let seeds = |test| chosen(miri(" -Zmiri-many-seeds=0..16", &format!("--test {test}")), SEEDED);
+        let seeds = |test| chosen(miri(" -Zmiri-many-seeds=0..16", &format!("--test {test}")), SOME_THREADS);
         both(&|| seeds("spin_lock"), &|| seeds("fixed_spin_lock"))?;
     } else {
         both(&|| growing(""), &fixed)?;
