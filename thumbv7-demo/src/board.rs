@@ -63,12 +63,14 @@ pub fn unmask_uart() {
     unsafe { NVIC::unmask(chosen::UART) };
 }
 
-/// Has the handler run again, if it masked itself, whether or not there are more bytes.
+/// Has the handler that masked itself run again, whether or not there are more bytes.
 pub fn resume_uart() {
-    if !NVIC::is_enabled(chosen::UART) {
-        NVIC::pend(chosen::UART);
-        unmask_uart();
-    }
+    NVIC::pend(chosen::UART);
+    unmask_uart();
+}
+
+pub fn uart_is_masked() -> bool {
+    !NVIC::is_enabled(chosen::UART)
 }
 
 pub fn mask_uart() {

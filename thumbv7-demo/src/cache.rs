@@ -59,13 +59,17 @@ impl Frame {
     }
 }
 
-/// Makes `message` the latest of its identifier, if there is memory for it.
+/// Makes `message` the latest of its identifier, if there is memory for it. `Busy`: there will be, when a reader that
+/// this interrupted is done, for it is what the reader may still see that takes it: a `FixedMap`'s spares, or the heap.
 pub fn store(message: &Message) -> Result<(), ErrorKind> {
     let frame = {
         let before = UART.get(|| FRAMES.get(&message.id));
         Frame::new(message, before.as_deref())
     };
-    UART.put(|| FRAMES.try_insert(message.id, frame))
+    UART.put(|| FRAMES.try_insert(message.id, frame)).map_err(|kind| match kind {
+        ErrorKind::OutOfMemory if !FRAMES.garbage().is_empty() => ErrorKind::Busy,
+        _ => kind,
+    })
 }
 
 /// Main, or one of the interrupt handlers, and what it did to the maps.

@@ -15,6 +15,10 @@ use crate::{board, cache};
 /// The longest line that is read: a CAN FD frame with an interface name of 15 characters has 173 bytes.
 const LINE: usize = 200;
 
+/// So many frames are stored between two rounds of main, at most. A line's speed leaves time for main; QEMU feeds what it
+/// has, and meanwhile all that is overwritten would wait for the reader in main that is never done.
+const BURST: usize = 128;
+
 /// What became of the log's lines.
 pub struct Lines {
     /// Frames, stored or not.
@@ -36,6 +40,9 @@ pub static LINES: Lines = Lines {
 /// Bytes of the log that have come in.
 static RECEIVED: AtomicUsize = AtomicUsize::new(0);
 
+/// Frames since main's latest round.
+static BURSTING: AtomicUsize = AtomicUsize::new(0);
+
 static RECEIVER: Mutex<Cell<Option<&'static mut Receiver>>> = Mutex::new(Cell::new(None));
 
 /// The times of the first and the latest frame: the clock that ages are measured by.
@@ -52,7 +59,7 @@ pub struct Receiver {
     line: [u8; LINE],
     /// Grows past the buffer for a line that is too long.
     len: usize,
-    /// The latest frame, if it is not stored yet. No byte is taken meanwhile.
+    /// The latest frame, if it is not stored yet.
     waiting: Option<Message>,
 }
 
@@ -76,6 +83,7 @@ impl Receiver {
         match line.and_then(candump::parse) {
             Ok(Line::Frame(message)) => {
                 count(&LINES.frames);
+                count(&BURSTING);
                 set_clock(message.at_us);
                 self.waiting = Some(message);
                 self.store();
@@ -87,8 +95,7 @@ impl Receiver {
         self.len = 0;
     }
 
-    /// Stores the frame that waits. It goes on waiting when its memory is there, but in use by a reader that this
-    /// interrupted.
+    /// Stores the frame that waits. It goes on waiting while a reader that this interrupted is in the way.
     fn store(&mut self) {
         let Some(message) = &self.waiting else {
             return;
@@ -99,6 +106,11 @@ impl Receiver {
             Err(_) => count(&LINES.refused),
         }
         self.waiting = None;
+    }
+
+    /// Whether main has to come first.
+    fn pauses(&self) -> bool {
+        self.waiting.is_some() || BURSTING.load(Relaxed) >= BURST
     }
 }
 
@@ -136,8 +148,8 @@ fn set_clock(now_us: u64) {
     });
 }
 
-/// The interrupt handler's work: drains the FIFO. While a frame waits it leaves the rest to the sender, which has to
-/// stop then, and lets main run until it calls [`resume`].
+/// The interrupt handler's work: drains the FIFO. While main has to come first it leaves the rest to the sender, which
+/// has to stop then, and lets main run until it calls [`resume`].
 pub fn on_interrupt() {
     cache::MAIN.note_interrupt();
     let Some(receiver) = critical_section::with(|cs| RECEIVER.borrow(cs).take()) else {
@@ -145,28 +157,34 @@ pub fn on_interrupt() {
     };
     receiver.store();
     board::acknowledge_uart();
-    while receiver.waiting.is_none() {
+    while !receiver.pauses() {
         let Some(byte) = board::receive() else {
             break;
         };
         receiver.take(byte);
         count(&RECEIVED);
     }
-    if receiver.waiting.is_some() {
+    if receiver.pauses() {
         board::mask_uart();
     }
     critical_section::with(|cs| RECEIVER.borrow(cs).set(Some(receiver)));
 }
 
-/// For main, when it holds nothing of the cache: a frame that waits can be stored now.
+/// For main, once in each round, when it holds nothing of the cache: a frame that waits can be stored now, or there is no
+/// memory for it.
 pub fn resume() {
-    board::resume_uart();
+    BURSTING.store(0, Relaxed);
+    if board::uart_is_masked() {
+        cache::FRAMES.reclaim();
+        board::resume_uart();
+    }
 }
 
 /// Ends reception. A last line without a line feed counts too.
 pub fn finish() {
     board::mask_uart();
     if let Some(receiver) = critical_section::with(|cs| RECEIVER.borrow(cs).take()) {
+        cache::FRAMES.reclaim();
         receiver.store();
         receiver.end_line();
     }
