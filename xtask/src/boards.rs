@@ -24,7 +24,8 @@ pub struct Board {
     /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the
     /// board's timer, or a little longer.
     shift: u32,
-    /// Not in a normal run: other boards have its instructions, and its stand-in for compare-and-swap.
+    /// Not in a normal run: others have its instructions, but those for signals and floating point, and its stand-in for
+    /// compare-and-swap.
     pub repeats: bool,
 }
 
@@ -89,11 +90,11 @@ pub const HARMLESS: &str = "Timer with period zero, disabling";
 
 pub const BOARDS: &[Board] = &[
     THUMBV6M,
-    Board { polyfill: SINGLE_CORE, ..THUMBV6M },
+    Board { polyfill: SINGLE_CORE, repeats: true, ..THUMBV6M },
     LM3S6965EVB,
     // The same core, with memory enough for the others.
     Board { name: "mps2-an385", qemu: "qemu-system-arm -M mps2-an385", suites: Size::Large, shift: 6, ..LM3S6965EVB },
-    THUMBV7EM,
+    Board { repeats: true, ..THUMBV7EM },
     Board { name: "mps2-an500", core: "Cortex-M7", qemu: "qemu-system-arm -M mps2-an500", repeats: true, ..THUMBV7EM },
     Board {
         name: "mps2-an521",

@@ -268,12 +268,12 @@ fn shuttle(effort: Effort) -> Result<Outcome> {
 }
 
 fn miri(effort: Effort) -> Result<Outcome> {
-    /// What an interpreter has time for in a normal run: the tests that share a map between threads, and those of what
-    /// is freed when. `--long` runs all, by both models of borrowing.
-    const GROWING: &[&str] = &["concurrent", "memory::what"];
-    /// The same algorithm over the other storage: what is done with its cells, by one thread, and by some.
-    const FIXED: &[&str] = &["capacity", "memory::what"];
-    /// Threads that do anything, and one that reads meanwhile; by `--long` with other schedules, and other addresses.
+    /// What an interpreter has time for in a normal run, by both maps: threads that do anything, one that reads
+    /// meanwhile, and what is freed when. `--long` runs all, by both models of borrowing; and these threads with other
+    /// schedules, and other addresses.
+    const GROWING: &[&str] = &["memory::what"];
+    /// The same algorithm over the other storage: what is done with its cells at its limits.
+    const FIXED: &[&str] = &["memory::what", "capacity"];
     const SOME_THREADS: &[&str] = &["concurrent::drops", "concurrent::a_pinned_reader"];
     /// With words of 32 bits, and compiled for size, by which other code is chosen (build.rs).
     const AS_FIRMWARE: &str = "--target i686-unknown-linux-gnu --config profile.dev.opt-level=\"s\"";
@@ -283,7 +283,7 @@ fn miri(effort: Effort) -> Result<Outcome> {
             .env("MIRIFLAGS", &format!("-Zmiri-strict-provenance{borrows}"))
     };
     let tree = " -Zmiri-tree-borrows";
-    let growing = |flags: &str| chosen(miri("", &format!("{flags} --test spin_lock")), GROWING);
+    let growing = |flags| chosen(miri("", &format!("{flags} --test spin_lock")), &[GROWING, SOME_THREADS].concat());
     let fixed =
         || chosen(miri(tree, &format!("{AS_FIRMWARE} --test fixed_spin_lock")), &[FIXED, SOME_THREADS].concat());
     // Miri takes one core: two at a time.
