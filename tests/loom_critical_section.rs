@@ -17,6 +17,9 @@ pub type Map = SyncMap<u32, Value, CriticalSectionLock, Hashing>;
 /// Whether a key goes to another table first.
 pub const GROWS: bool = true;
 
+/// How many preemptions to explore, at least, for a pair of operations.
+pub const OF_A_PAIR: usize = 1;
+
 /// How many to explore where a model asks for `wanted`: what is not about the lock is explored by the other files.
 pub fn preemptions(wanted: usize) -> usize {
     wanted.min(2)

@@ -23,6 +23,9 @@ pub type Map = FixedMap<u32, Value, 4, Lock, 2, Hashing>;
 /// Whether a key goes to another table first.
 pub const GROWS: bool = false;
 
+/// How many preemptions to explore, at least, for a pair of operations.
+pub const OF_A_PAIR: usize = 1;
+
 /// How many to explore where a model asks for `wanted`: there are more steps, for a cell is taken and given back by
 /// several accesses, each link is one, and who finds no room tries again.
 pub fn preemptions(wanted: usize) -> usize {

@@ -18,6 +18,9 @@ pub type Map = FixedMap<u32, Value, 4, CriticalSectionLock, 2, Hashing>;
 /// Whether a key goes to another table first.
 pub const GROWS: bool = false;
 
+/// How many preemptions to explore, at least, for a pair of operations.
+pub const OF_A_PAIR: usize = 1;
+
 /// How many to explore where a model asks for `wanted`: what is not about the lock is explored by the other files.
 pub fn preemptions(wanted: usize) -> usize {
     (wanted - 1).min(2)

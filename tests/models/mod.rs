@@ -159,7 +159,13 @@ impl Drop for Model {
 /// Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007).
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let preemptions = crate::preemptions(preemptions);
-    let executions = executions(preemptions..=preemptions + 1, model);
+    explore_within(preemptions..=preemptions + 1, model);
+}
+
+/// As [`explore`], with the least and the largest number of preemptions: for what takes long with the least that others
+/// have.
+pub fn explore_within(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) {
+    let executions = executions(preemptions, model);
     assert!(executions > 10, "the model has next to nothing to explore");
 }
 

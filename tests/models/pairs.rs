@@ -23,11 +23,12 @@
 //! `reclaim` ends each model); `len` and `garbage` touch no slot (what `len` promises is in the module `len`);
 //! `get_mut`, `drain` and the like have the map to themselves.
 //!
-//! Two threads, an operation each, and at most two preemptions (of a `FixedMap` one), or, if
-//! `LOOM_MAX_PREEMPTIONS` asks for more, up to three: there are hundreds of models, and some would have ten million
-//! executions. Three threads, and several operations of each, are in the files beside this one, for the races that
+//! Two threads, an operation each, and at most two preemptions (where all is copied, of a `FixedMap`, and with
+//! `CriticalSectionLock`, one), or, if `LOOM_MAX_PREEMPTIONS` asks for more, up to three: there are hundreds of models,
+//! and some would have ten million executions. Three threads, and several operations of each, are in the files beside this one, for the races that
 //! need them.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use loom::thread;
@@ -169,12 +170,17 @@ pub const EXPUNGED: Start = (
 );
 
 pub fn each_pair(start: Start) {
+    each_pair_within(crate::OF_A_PAIR..=3, start);
+}
+
+/// With the least and the largest number of preemptions.
+pub fn each_pair_within(preemptions: RangeInclusive<usize>, start: Start) {
     let mut explored = 0;
     for (i, first) in ACTS.into_iter().enumerate() {
         for second in &ACTS[i..] {
             let second = *second;
             println!("{}: {first:?}, {second:?}", start.0);
-            explored += executions(crate::preemptions(2)..=3, move || pair(start, first, second));
+            explored += executions(preemptions.clone(), move || pair(start, first, second));
         }
     }
     assert!(explored > 50 * ACTS.len() as isize, "next to nothing was explored: {explored} executions");
