@@ -115,7 +115,7 @@ fn agrees_with_the_model<const N: usize, const SPARE: usize>(steps: &[Step<Op>])
 }
 
 /// Some faults need many cases: where they are fast, there are.
-const CASES: usize = times(if cfg!(debug_assertions) { 250 } else { 8_000 }, 1);
+const CASES: usize = times(if cfg!(debug_assertions) { 125 } else { 8_000 }, 1);
 
 #[test]
 fn random_sequences_beyond_the_capacity_agree_with_the_model() {
