@@ -114,7 +114,7 @@ fn measure() -> Result<Rows> {
 
 /// Builds the plugin: where it is.
 pub fn plugin() -> Result<String> {
-    let target = root().join(FOLDER).join("target");
+    let target = target_dir();
     fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
     let plugin = path(&target.join("count.so"))?;
     Cmd::new("gcc -O2 -Wall -Wextra -Werror -fPIC -shared -o").args([&*plugin, "benches/mcu/plugin/count.c"]).run()?;
@@ -139,27 +139,27 @@ pub fn link() -> Result<PathBuf> {
 fn of_core(core: &str, triple: &str, board: Board, plugin: &str, link: &Path) -> Result<Rows> {
     let mut rows = Rows::new();
     for level in LEVELS {
-        let image = build(core, triple, level, "none", link)?;
+        let image = build(triple, level, "none", link)?;
         let (trace, printed) = run_image(&image, board, plugin)?;
         let counted = trace::rows(&trace, &printed).with_context(|| format!("opt-level {level}"))?;
         rows.extend(counted.into_iter().map(|(row, figures)| (format!("{core} {level} {row}"), figures)));
         // The same at both levels.
         rows.extend(trace::memory(&printed)?.into_iter().map(|(row, figures)| (format!("{core} {row}"), figures)));
     }
-    for (map, bytes) in size::flash(triple, &target_dir(core), link)? {
+    for (map, bytes) in size::flash(triple, &target_dir(), link)? {
         rows.insert(format!("{core} 64 {map} flash"), [("bytes".to_owned(), bytes)].into());
     }
     Ok(rows)
 }
 
-/// One for each: cargo builds one thing at a time in a folder.
-fn target_dir(core: &str) -> String {
-    format!("{FOLDER}/target/{core}")
+/// Where all is built: what runs while it is built is the same for both cores.
+fn target_dir() -> PathBuf {
+    root().join(FOLDER).join("target")
 }
 
 /// Builds the firmware, with so much debug information: where its image is.
-fn build(core: &str, triple: &str, level: &str, debug: &str, link: &Path) -> Result<PathBuf> {
-    let folder = root().join(target_dir(core));
+fn build(triple: &str, level: &str, debug: &str, link: &Path) -> Result<PathBuf> {
+    let folder = target_dir();
     let build = Cmd::new("cargo build --release --target").args([triple, "--target-dir", &path(&folder)?]);
     let build = build.args(["--manifest-path", &path(&link.join(FOLDER).join("Cargo.toml"))?]);
     let build = build.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level).env("CARGO_PROFILE_RELEASE_DEBUG", debug);

@@ -75,8 +75,7 @@ fn measure(target: &'static str) -> Result<Row> {
 
 /// The flash that each map adds, ours and others, in bytes. `target_dir` is below the
 /// repository's root, to which `link` leads.
-pub fn flash(target: &str, target_dir: &str, link: &Path) -> Result<Vec<(&'static str, u64)>> {
-    let folder = root().join(target_dir);
+pub fn flash(target: &str, folder: &Path, link: &Path) -> Result<Vec<(&'static str, u64)>> {
     let build = Cmd::new("cargo build --release --features others --target-dir").args([&*folder.to_string_lossy()]);
     let build = build.args(["--manifest-path", &*link.join("size/Cargo.toml").to_string_lossy()]);
     print!("{}", build.args(["--target", target]).dir("size").read_all()?);

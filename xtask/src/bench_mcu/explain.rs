@@ -151,18 +151,18 @@ fn of_row(row: &str) -> Result<(Profile, Node)> {
     let words: Vec<_> = row.splitn(3, ' ').collect();
     let [core, level, name] = words[..] else { bail!("`{row}` is not a row: benches/mcu.json has their names") };
     let core = CORES.into_iter().find(|&(known, ..)| known == core);
-    let (core, triple, board) = core.with_context(|| format!("{row}: no core is called so"))?;
+    let (_, triple, board) = core.with_context(|| format!("{row}: no core is called so"))?;
     ensure!(LEVELS.contains(&level), "{row}: not one of the levels, {}", LEVELS.join(" and "));
     let (plugin, link, board) = (plugin()?, link()?, self::board(board, triple)?);
     // As it is counted; and to hear which row it is.
-    let (trace, printed) = run_image(&build(core, triple, level, "none", &link)?, board, &plugin)?;
+    let (trace, printed) = run_image(&build(triple, level, "none", &link)?, board, &plugin)?;
     let counted = rows(&trace, &printed)?;
     let groups = groups(&printed)?;
     let turns = |group: &Vec<String>| Some((group.iter().position(|row| row == name)?, group.len()));
     let place = groups.iter().enumerate().find_map(|(number, group)| Some((number + 1, turns(group)?)));
     let (number, (turn, turns)) = place.with_context(|| format!("{row}: the firmware has no such row"))?;
 
-    let image = build(core, triple, level, DEBUG, &link)?;
+    let image = build(triple, level, DEBUG, &link)?;
     let (trace, _) = run_image(&image, board, &format!("{plugin},row={number}"))?;
     let profile = profile(&trace, turn, turns)?;
     for (counted, sum) in [
