@@ -93,7 +93,14 @@ pub const BOARDS: &[Board] = &[
     Board { polyfill: SINGLE_CORE, repeats: true, ..THUMBV6M },
     LM3S6965EVB,
     // The same core, with memory enough for the others.
-    Board { name: "mps2-an385", qemu: "qemu-system-arm -M mps2-an385", suites: Size::Large, shift: 6, ..LM3S6965EVB },
+    Board {
+        name: "mps2-an385",
+        qemu: "qemu-system-arm -M mps2-an385",
+        suites: Size::Large,
+        shift: 6,
+        repeats: true,
+        ..LM3S6965EVB
+    },
     Board { repeats: true, ..THUMBV7EM },
     Board { name: "mps2-an500", core: "Cortex-M7", qemu: "qemu-system-arm -M mps2-an500", repeats: true, ..THUMBV7EM },
     Board {
