@@ -25,8 +25,8 @@
 //!
 //! Two threads, an operation each, and at most two preemptions (where all is copied, of a `FixedMap`, and with
 //! `CriticalSectionLock`, one), or, if `LOOM_MAX_PREEMPTIONS` asks for more, up to three: there are hundreds of models,
-//! and some would have ten million executions. Three threads, and several operations of each, are in the files beside this one, for the races that
-//! need them.
+//! and some would have ten million executions. Three threads, and several operations of each, are in the files beside
+//! this one, for the races that need them.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
