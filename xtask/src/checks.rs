@@ -38,7 +38,7 @@ const STEPS: &[Step] = &[
     Step { name: "fmt", about: "rustfmt, every package", run: fmt },
     Step {
         name: "clippy",
-        about: "no warning of the crate, in every feature set and on every target, its tests and examples; with --long of all",
+        about: "no warning, in every feature set and on every target; with --long of the checks, too",
         run: clippy,
     },
     Step { name: "host", about: "the concurrent tests, optimised; the tasks' tests (all others: package)", run: host },
@@ -274,13 +274,13 @@ fn shuttle(effort: Effort) -> Result<Outcome> {
 }
 
 fn miri(effort: Effort) -> Result<Outcome> {
-    /// What an interpreter has time for in a normal run, by both maps: threads that do anything, one that reads
-    /// meanwhile, and what is freed when. `--long` runs all, by both models of borrowing; and these threads with other
-    /// schedules, and other addresses.
-    const GROWING: &[&str] = &["memory::what"];
-    /// The same algorithm over the other storage: what is done with its cells at its limits.
-    const FIXED: &[&str] = &["memory::what", "capacity::a_", "capacity::new"];
+    /// What an interpreter has time for in a normal run, by both maps: threads that do anything, and one that reads
+    /// meanwhile. `--long` runs all, by both models of borrowing; and these with other schedules, and other addresses.
     const SOME_THREADS: &[&str] = &["concurrent::drops", "concurrent::a_pinned_reader"];
+    /// And what is freed when.
+    const GROWING: &[&str] = &["memory::what"];
+    /// The same algorithm over the other storage: what is done with its cells at its limits, too.
+    const FIXED: &[&str] = &["memory::what", "capacity::a_", "capacity::new"];
     /// With words of 32 bits, and compiled for size, by which other code is chosen (build.rs).
     const AS_FIRMWARE: &str = "--target i686-unknown-linux-gnu --config profile.dev.opt-level=\"s\"";
     setup::nightly()?;

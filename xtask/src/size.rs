@@ -73,8 +73,8 @@ fn measure(target: &'static str) -> Result<Row> {
     Ok(Row { target, empty, fixed, map })
 }
 
-/// The flash that each map adds, ours and others, in bytes. `target_dir` is below the
-/// repository's root, to which `link` leads.
+/// The flash that each map adds, ours and others, in bytes. It is built in `folder`; `link` leads to the repository's
+/// root.
 pub fn flash(target: &str, folder: &Path, link: &Path) -> Result<Vec<(&'static str, u64)>> {
     let build = Cmd::new("cargo build --release --features others --target-dir").args([&*folder.to_string_lossy()]);
     let build = build.args(["--manifest-path", &*link.join("size/Cargo.toml").to_string_lossy()]);
