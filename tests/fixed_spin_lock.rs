@@ -1,7 +1,7 @@
 //! The suite, for `FixedMap` with `SpinLock`.
-#![cfg(all(feature = "heapless", not(loom)))]
+#![cfg(all(feature = "heapless", not(any(loom, shuttle))))]
 
-#[cfg(not(threads_only))]
+#[cfg(not(soon_built))]
 mod capacity;
 mod fixed;
 mod histories;

@@ -8,7 +8,7 @@
 //! against the other's counts. That it is nothing else is counted in instructions: xtask/src/bench_mcu/masked.rs.
 //!
 //! (Not under Miri, which would take hours for it, and makes the same calls in the suite.)
-#![cfg(all(feature = "alloc", feature = "heapless", not(any(loom, shuttle, threads_only, miri))))]
+#![cfg(all(feature = "alloc", feature = "heapless", not(any(loom, shuttle, soon_built, miri))))]
 
 mod operations;
 

@@ -1,7 +1,7 @@
 //! The suite, for `SyncMap` with `SpinLock`.
-#![cfg(all(feature = "alloc", not(loom)))]
+#![cfg(all(feature = "alloc", not(any(loom, shuttle))))]
 
-#[cfg(not(threads_only))]
+#[cfg(not(soon_built))]
 mod growing;
 mod histories;
 mod sequential;

@@ -172,6 +172,11 @@ pub fn explore_within(preemptions: RangeInclusive<usize>, model: impl Fn() + Syn
 /// Explores a model with the least of these numbers of preemptions, or with more if `LOOM_MAX_PREEMPTIONS` asks for it;
 /// returns how many executions there were.
 pub fn executions(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) -> isize {
+    check(preemptions, Box::new(model))
+}
+
+/// (What loom makes of a model is compiled once, not for each.)
+fn check(preemptions: RangeInclusive<usize>, model: Box<dyn Fn() + Sync + Send>) -> isize {
     let mut builder = loom::model::Builder::new();
     let preemptions = builder.preemption_bound.unwrap_or(0).clamp(*preemptions.start(), *preemptions.end());
     builder.preemption_bound = Some(preemptions);

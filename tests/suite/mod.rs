@@ -2,31 +2,33 @@
 //! meant, and includes them. Those of on-target/suite, for cores without an operating system, include them as well:
 //! there, `std` is what on-target has under its names.
 //!
-//! With `--cfg threads_only`, what has threads is built, and little else: all of it takes minutes to optimise.
-#![cfg_attr(threads_only, expect(dead_code, reason = "helpers of what is left out"))]
+//! With `--cfg soon_built`, what has threads is built, and little else: all of it takes minutes to optimise, and so do
+//! the crates that only the rest depends on.
+#![cfg_attr(soon_built, expect(dead_code, reason = "helpers of what is left out"))]
 
 pub mod alloc;
 pub mod keys;
 pub mod random;
+#[cfg(not(soon_built))]
 pub mod sequences;
 pub mod tracked;
 
-#[cfg(not(threads_only))]
+#[cfg(not(soon_built))]
 mod forget;
 pub mod memory;
-#[cfg(not(threads_only))]
+#[cfg(not(soon_built))]
 mod model;
-#[cfg(not(threads_only))]
+#[cfg(not(soon_built))]
 mod reentrant;
-#[cfg(not(threads_only))]
+#[cfg(not(soon_built))]
 mod states;
 
 // These need threads, or unwinding.
 #[cfg(not(target_os = "none"))]
 mod concurrent;
-#[cfg(not(any(target_os = "none", threads_only)))]
+#[cfg(not(any(target_os = "none", soon_built)))]
 mod inconsistent;
-#[cfg(not(any(target_os = "none", threads_only)))]
+#[cfg(not(any(target_os = "none", soon_built)))]
 mod panics;
 
 pub use random::Random;

@@ -12,7 +12,7 @@ pub use schedule::run;
 use crate::boards::BOARDS;
 use crate::cmd::{Cmd, root};
 use crate::demo::Board;
-use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, TESTED, WITHOUT_CAS, builds, joined, triples};
+use crate::matrix::{ALL_FEATURES, DEMO, FEATURE_SETS, SOON_BUILT, TESTED, WITHOUT_CAS, builds, joined, triples};
 use crate::{
     bench_mcu, coverage, demo, examples, faults, fuzz, mutants, no_panic, package, readme, setup, size, target,
 };
@@ -113,13 +113,13 @@ pub fn list() {
 
 fn fmt(_: Effort) -> Result<Outcome> {
     setup::components(&["rustfmt"])?;
-    cargo("fmt --all --check").run()?;
-    for dir in
-        ["thumbv7-demo", "consumer", "size", "on-target", "benches/host", bench_mcu::FOLDER, no_panic::FOLDER, "fuzz"]
-            .into_iter()
-            .chain(examples::FIRMWARE.iter().map(|firmware| firmware.folder))
-    {
-        cargo("fmt --all --check").dir(dir).run()?;
+    for workspace in [".", "on-target"] {
+        cargo("fmt --all --check").dir(workspace).run()?;
+    }
+    // (With `--all`, a package that it depends on as well: this one, each time.)
+    let folders = ["thumbv7-demo", "consumer", "size", "benches/host", bench_mcu::FOLDER, no_panic::FOLDER, "fuzz"];
+    for dir in folders.into_iter().chain(examples::FIRMWARE.iter().map(|firmware| firmware.folder)) {
+        cargo("fmt --check").dir(dir).run()?;
     }
     Ok(Outcome::Passed)
 }
@@ -174,7 +174,7 @@ fn host(effort: Effort) -> Result<Outcome> {
     if effort.long {
         optimised("--tests").run()?;
     } else {
-        optimised("--lib --test spin_lock --test fixed_spin_lock").env("RUSTFLAGS", "--cfg threads_only").run()?;
+        optimised("--lib --test spin_lock --test fixed_spin_lock").env("RUSTFLAGS", SOON_BUILT).run()?;
     }
     with_features(cargo("test --test stats"), &joined(TESTED, "stats")).run()?;
     with_features(cargo("test --lib"), "").run()?;
@@ -341,16 +341,17 @@ fn sanitizers(effort: Effort) -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("they are run on {TARGET} only")));
     }
     setup::nightly()?;
-    let sanitized = |sanitizer: &str, cfg: &str, tests: &str| {
-        // The standard library as well: what it does is seen, too.
+    let sanitized = |sanitizer: &str, flags: &str, tests: &str| {
+        // The standard library as well: what it does is seen, too. (Without what shows backtraces.)
         Cmd::new(&format!(
-            "cargo +nightly test -Zbuild-std --release --target {TARGET} --target-dir target/{sanitizer}"
+            "cargo +nightly test -Zbuild-std -Zbuild-std-features=panic-unwind --release \
+             --target {TARGET} --target-dir target/{sanitizer}"
         ))
         .args(["--features", TESTED])
         .args(tests.split(' '))
-        .env("RUSTFLAGS", &format!("-Zsanitizer={sanitizer}{cfg}"))
+        .env("RUSTFLAGS", &format!("-Zsanitizer={sanitizer} {flags}"))
     };
-    let threads = sanitized("thread", " --cfg threads_only", "--test spin_lock --test fixed_spin_lock");
+    let threads = sanitized("thread", SOON_BUILT, "--test spin_lock --test fixed_spin_lock");
     print!("{}", chosen(threads, &["concurrent"])?);
     if effort.long {
         // Two tests leak: it is what they are about.

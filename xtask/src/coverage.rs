@@ -5,14 +5,14 @@
 use anyhow::Result;
 
 use crate::cmd::Cmd;
-use crate::matrix::{SOON_BUILT, TESTED};
+use crate::matrix::{FEW_TESTS, SOON_BUILT, TESTED};
 use crate::setup;
 
 /// The least, in percent of all lines. The rest is: evaluated at compile time; abort, when an allocation fails; a race
 /// that tests of one core hardly ever meet; and what cannot be, but has to be written.
 const LINES: u32 = 95;
 
-/// The least of them that the tests run which are soon built.
+/// The least of them that few tests run.
 const LINES_BY_FEW: u32 = 80;
 
 /// Of src/ and nothing else; `steps.rs` is a test.
@@ -23,10 +23,11 @@ const NOT_SRC: &str = r"/src/steps\.rs$";
 pub fn run(few: bool) -> Result<()> {
     setup::nightly_with(&["llvm-tools"])?; // For the branches.
     setup::subcommand("llvm-cov")?;
-    let (tests, lines) = if few { (SOON_BUILT, LINES_BY_FEW) } else { ("--lib --tests", LINES) };
+    let (tests, flags, lines) = if few { (FEW_TESTS, SOON_BUILT, LINES_BY_FEW) } else { ("--lib --tests", "", LINES) };
     let cov = |line: &str| Cmd::new(&format!("cargo +nightly llvm-cov {line}"));
     cov("clean --workspace").run()?; // Else what earlier runs have covered is added.
-    cov(&format!("--package twinmap {tests} --branch --no-report --features")).args([TESTED]).run()?;
+    let test = cov(&format!("--package twinmap {tests} --branch --no-report --features")).args([TESTED]);
+    test.env("RUSTFLAGS", flags).run()?;
     let report = |line: &str| cov(&format!("report --branch {line}")).args(["--ignore-filename-regex", NOT_SRC]);
     report("--html --output-dir target/coverage").run()?;
     println!("the sources, with the counts: target/coverage/html/index.html");
