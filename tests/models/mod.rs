@@ -175,6 +175,11 @@ pub fn executions(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + 
     check(preemptions, Box::new(model))
 }
 
+/// Whether `LOOM_MAX_PREEMPTIONS` asks for more than the least.
+pub fn more_than_least() -> bool {
+    loom::model::Builder::new().preemption_bound.is_some()
+}
+
 /// (What loom makes of a model is compiled once, not for each.)
 fn check(preemptions: RangeInclusive<usize>, model: Box<dyn Fn() + Sync + Send>) -> isize {
     let mut builder = loom::model::Builder::new();

@@ -85,6 +85,17 @@ const RV32IMC: Board = Board {
     repeats: false,
 };
 
+const RV32IMAC: Board = Board {
+    core: "4 RV32IMAC",
+    cores: 4,
+    triple: "riscv32imac-unknown-none-elf",
+    polyfill: "",
+    qemu: "qemu-system-riscv32 -M virt -bios none",
+    smp: "-smp 4",
+    suites: Size::Small,
+    ..RV32IMC
+};
+
 /// What QEMU says of an lm3s6965evb at every start.
 pub const HARMLESS: &str = "Timer with period zero, disabling";
 
@@ -122,15 +133,8 @@ pub const BOARDS: &[Board] = &[
     },
     RV32IMC,
     Board { polyfill: SINGLE_CORE, repeats: true, ..RV32IMC },
-    Board {
-        core: "4 RV32IMAC",
-        cores: 4,
-        triple: "riscv32imac-unknown-none-elf",
-        polyfill: "",
-        qemu: "qemu-system-riscv32 -M virt -bios none",
-        smp: "-smp 4",
-        ..RV32IMC
-    },
+    RV32IMAC,
+    Board { suites: Size::Large, repeats: true, ..RV32IMAC },
 ];
 
 /// Those of these names, or all.
@@ -142,7 +146,7 @@ pub fn named(names: &[String]) -> Vec<&'static Board> {
 pub fn names() -> Vec<PossibleValue> {
     let mut names: Vec<_> = BOARDS.iter().map(|board| (board.name, board.core)).collect();
     names.sort_unstable();
-    // A few are there with other memory, or another stand-in for compare-and-swap.
+    // A few are there for other suites, or with another stand-in for compare-and-swap.
     names.dedup_by_key(|(name, _)| *name);
     names.into_iter().map(|(name, core)| PossibleValue::new(name).help(core)).collect()
 }

@@ -35,9 +35,6 @@ pub const TESTED: &str = "alloc,heapless,critical-section";
 /// For where tests are built once more: leaves out those that take long to build, or depend on what does.
 pub const SOON_BUILT: &str = "--cfg soon_built";
 
-/// Tests with these features that are soon built: those of units, and of what is done under the lock, by both maps.
-pub const FEW_TESTS: &str = "--lib --test=locking_growing --test=locking_fixed --test=panicking_lock";
-
 /// The set that has everything, as docs.rs shows it.
 pub const ALL_FEATURES: &str = "alloc,heapless,critical-section,serde,defmt,stats";
 

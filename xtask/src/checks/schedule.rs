@@ -16,8 +16,24 @@ use crate::cmd::Cmd;
 /// The steps that take longest, which are begun first: the two that run at the same time then end at about the same
 /// time. Neighbours have target folders of their own, and do not wait for each other's: `clippy` has one with `host`, and
 /// another one with `examples`.
-const FIRST: &[&str] =
-    &["target", "loom", "package", "miri", "host", "sanitizers", "clippy", "fuzz", "examples", "faults", "mutants"];
+const FIRST: &[&str] = &[
+    "target",
+    "loom",
+    "package",
+    "miri",
+    "host",
+    "sanitizers",
+    "clippy",
+    "fuzz",
+    "examples",
+    "bench-mcu",
+    "consumer",
+    "shuttle",
+    "mutants",
+    "no-panic",
+    "faults",
+    "demo",
+];
 const AT_A_TIME: usize = 2;
 
 struct Run {
