@@ -1,5 +1,5 @@
 //! The suite, for `FixedMap` with `CriticalSectionLock`.
-#![cfg(all(feature = "heapless", feature = "critical-section", not(any(loom, shuttle))))]
+#![cfg(all(feature = "heapless", feature = "critical-section", not(any(loom, shuttle, soon_built))))]
 
 mod capacity;
 mod fixed;

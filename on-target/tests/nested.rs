@@ -14,6 +14,7 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use std::alloc::System;
+use std::harness;
 use std::priorities::{self, HIGHEST};
 use std::random::{self, Random};
 use std::timer::places;
@@ -23,8 +24,10 @@ use std::workload::{self, CONTEXTS, Context, Hooks, KEYS, Subject};
 #[global_allocator]
 static ALLOCATOR: System = System;
 
-/// Of all contexts together, in each of the four tests: a million.
-const OPERATIONS: u32 = 250_000;
+/// Of all contexts together, in each of the four tests: a million, or half.
+fn operations() -> u32 {
+    if harness::thorough() { 250_000 } else { 125_000 }
+}
 
 /// The context of a priority, which belongs to what runs with that priority.
 struct Of(UnsafeCell<Context>);
@@ -96,11 +99,11 @@ fn test<S: Subject>() {
         PREEMPTIONS[priority].store(0, Relaxed);
     }
     places::clear();
-    let before = living();
+    let (before, operations) = (living(), operations());
     workload::set_up::<S>();
 
     priorities::start(interrupt::<S>, next);
-    while workload::done() < OPERATIONS {
+    while workload::done() < operations {
         step::<S>(0);
     }
     priorities::stop();
@@ -115,7 +118,7 @@ fn test<S: Subject>() {
     note!("{tally:?}");
     assert!(preemptions.iter().all(|&preemptions| preemptions > 0));
     assert!(points > 500, "the timer came at {points} instructions only");
-    assert!(tally.operations >= OPERATIONS && tally.outlived > 0 && tally.overtaken > 0);
+    assert!(tally.operations >= operations && tally.outlived > 0 && tally.overtaken > 0);
     assert_eq!(tally.would_block > 0, !S::MASKS, "operations that would have waited for what they interrupted");
     assert!(tally.busy < tally.operations / 4);
 }

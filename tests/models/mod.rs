@@ -169,15 +169,15 @@ pub fn explore_within(preemptions: RangeInclusive<usize>, model: impl Fn() + Syn
     assert!(executions > 10, "the model has next to nothing to explore");
 }
 
+/// Whether `LOOM_MAX_PREEMPTIONS` asks for more than the least.
+pub fn more_than_least() -> bool {
+    loom::model::Builder::new().preemption_bound.is_some()
+}
+
 /// Explores a model with the least of these numbers of preemptions, or with more if `LOOM_MAX_PREEMPTIONS` asks for it;
 /// returns how many executions there were.
 pub fn executions(preemptions: RangeInclusive<usize>, model: impl Fn() + Sync + Send + 'static) -> isize {
     check(preemptions, Box::new(model))
-}
-
-/// Whether `LOOM_MAX_PREEMPTIONS` asks for more than the least.
-pub fn more_than_least() -> bool {
-    loom::model::Builder::new().preemption_bound.is_some()
 }
 
 /// (What loom makes of a model is compiled once, not for each.)

@@ -337,7 +337,7 @@ fn drops_are_exact_after_threads_did_anything() {
             let map = &map;
             scope.spawn(move || {
                 let mut random = Random::new(40 + seed);
-                (0..count(10_000, 80)).for_each(|_| any_operation(map, &CENSUS, &mut random));
+                (0..count(10_000, 40)).for_each(|_| any_operation(map, &CENSUS, &mut random));
             });
         }
     });
