@@ -24,8 +24,8 @@ pub struct Board {
     /// With `-icount shift`, an instruction lasts 2^shift nanoseconds: here, a tick of the
     /// board's timer, or a little longer.
     shift: u32,
-    /// Not in a normal run: others have its instructions, but those for signals and floating point, and its stand-in for
-    /// compare-and-swap.
+    /// Not in a normal run: others have its instructions, but those for signals and floating point, and its
+    /// compare-and-swap, or its stand-in for that.
     pub repeats: bool,
 }
 
@@ -134,6 +134,7 @@ pub const BOARDS: &[Board] = &[
     RV32IMC,
     Board { polyfill: SINGLE_CORE, repeats: true, ..RV32IMC },
     RV32IMAC,
+    // The same cores, for the other suites.
     Board { suites: Size::Large, repeats: true, ..RV32IMAC },
 ];
 
